@@ -1,0 +1,77 @@
+/** The one idea, as a type: a model is anything that answers a capability, and an orchestration is a model made of models. */
+import type { Operation, Operations } from './operations.ts';
+import type { Part } from './part.ts';
+import type { Principal } from './principal.ts';
+import type { Price } from './usage.ts';
+import type { BackendId, Capability, ModelId, Priority, StepPath } from './vocabulary.ts';
+
+/** Ratings in 0..1 by capability; `default` stands for those not named. */
+export type Quality = Readonly<Record<string, number>>;
+
+/** How a local model is put into memory. */
+export interface LoadSettings {
+  /** `auto`: a GPU when there is one with room, else the CPU. `cuda`, `metal`, `vulkan`: any GPU through that interface. Default `auto`. */
+  readonly device?: 'auto' | 'cpu' | 'cuda' | 'metal' | 'vulkan' | `gpu:${number}`;
+  /** How many layers go to the GPU. Default `auto`: as many as fit. */
+  readonly gpuLayers?: number | 'auto' | 'max';
+  /** Tokens of context for each sequence. Default: the model's own, at most 8192. */
+  readonly contextSize?: number;
+  /** CPU threads. Default: the model's share of (cores − 1). */
+  readonly threads?: number;
+}
+
+/** A model as it is known before it is loaded. Plain data. */
+export interface ModelDescriptor {
+  readonly id: ModelId;
+  /** The configured backend instance, or null for an orchestration. */
+  readonly backend: BackendId | null;
+  /** The name by which the backend knows it: the id without the backend's prefix. */
+  readonly name: string;
+  readonly capabilities: readonly Capability[];
+  readonly operations: readonly string[];
+  /** Tokens, prompt and answer together. */
+  readonly contextWindow?: number;
+  readonly maxOutputTokens?: number;
+  readonly price?: Price;
+  /** Set by hand. */
+  readonly quality?: Quality;
+  /** What `tutti eval` or live outcomes measured; kept apart from `quality`. */
+  readonly measuredQuality?: Quality;
+  /** 0..1, set by hand: used until a real speed has been measured. */
+  readonly speed?: number;
+  /** Parameters of the network, when known. */
+  readonly parameters?: number;
+  /** Bytes on disk, when known. */
+  readonly sizeBytes?: number;
+  readonly metadata?: Readonly<Record<string, unknown>>;
+  readonly load?: LoadSettings;
+  readonly pinned?: boolean;
+  readonly preload?: boolean;
+  /** Unload after so many seconds without use; 0: never. Default: the pool's. */
+  readonly idleUnloadSeconds?: number;
+  readonly fallbacks?: readonly ModelId[];
+  /** False for the embedded models: they share one runner and do not count in `pool.max_loaded_models`. Default true. */
+  readonly countsAsLoaded?: boolean;
+  /** True when the backend itself answers `n` choices in one call. Default false: Tutti makes n calls. */
+  readonly nativeChoices?: boolean;
+  /** A sentence for people: shown by `tutti models`. */
+  readonly notice?: string;
+}
+
+/** What is common to all calls. */
+export interface CallOptions {
+  /** Leaving the iteration is an abort, too. */
+  readonly signal: AbortSignal;
+  /** The step whose parts these are. A model stamps it on every part that it yields. */
+  readonly step: StepPath;
+  readonly principal: Principal;
+  readonly priority: Priority;
+  /** Epoch milliseconds after which the caller no longer wants the answer. */
+  readonly deadline?: number;
+}
+
+export interface Model {
+  readonly descriptor: ModelDescriptor;
+  /** Errors: any `TuttiError`; anything else is a bug of the backend and is wrapped as `backend_error`. */
+  call<O extends Operation>(operation: O, input: Operations[O]['input'], options: CallOptions): AsyncIterable<Part>;
+}

@@ -1,0 +1,8 @@
+/** On whose behalf a run is made. Every run has one. */
+export interface Principal {
+  /** The name of the API key, `local` for the library and the command line, `anonymous` without keys. */
+  readonly id: string;
+  readonly role: 'admin' | 'user';
+}
+
+export const LOCAL_PRINCIPAL: Principal = { id: 'local', role: 'admin' };

@@ -1,0 +1,85 @@
+import { ERROR_CODES, type Code, type ErrorCode } from './codes.ts';
+
+export interface TuttiErrorOptions {
+  readonly cause?: unknown;
+  /** The field of the request that is wrong, as a path: `messages[0].content`. */
+  readonly param?: string;
+  /** Machine-readable facts: the numbers, the candidates, the position. */
+  readonly details?: Readonly<Record<string, unknown>>;
+  /** Overrides the code's own. */
+  readonly retryable?: boolean;
+  /** Seconds after which trying again makes sense. */
+  readonly retryAfter?: number;
+}
+
+const BRAND = Symbol.for('tutti.error');
+
+/** The one error class. `code` says what happened, the message what to do. */
+export class TuttiError extends Error {
+  readonly code: Code;
+  readonly param: string | undefined;
+  readonly details: Readonly<Record<string, unknown>>;
+  readonly retryable: boolean;
+  readonly retryAfter: number | undefined;
+  readonly [BRAND] = true;
+
+  constructor(code: Code, message: string, options: TuttiErrorOptions = {}) {
+    super(message, options.cause === undefined ? undefined : { cause: options.cause });
+    this.name = 'TuttiError';
+    this.code = code;
+    this.param = options.param;
+    this.details = options.details ?? {};
+    this.retryable = options.retryable ?? ERROR_CODES[code].retryable;
+    this.retryAfter = options.retryAfter;
+  }
+
+  get status(): number {
+    return this.info.status;
+  }
+
+  get info(): ErrorCode {
+    return ERROR_CODES[this.code];
+  }
+
+  /** Works across copies of the package, where `instanceof` does not. */
+  static isInstance(value: unknown): value is TuttiError {
+    return typeof value === 'object' && value !== null && BRAND in value;
+  }
+
+  /** `value` itself when it is one of ours, else wrapped: an abort becomes `cancelled`, the rest `fallbackCode`. */
+  static from(value: unknown, fallbackCode: Code = 'internal_error'): TuttiError {
+    if (TuttiError.isInstance(value)) return value;
+    if (value instanceof Error && (value.name === 'AbortError' || value.name === 'TimeoutError')) {
+      return value.name === 'AbortError'
+        ? new TuttiError('cancelled', 'The call was cancelled.', { cause: value })
+        : new TuttiError('deadline_exceeded', 'The deadline of the call has passed.', { cause: value });
+    }
+    return new TuttiError(fallbackCode, value instanceof Error ? value.message : String(value), { cause: value });
+  }
+}
+
+/** The OpenAI shape of an error body. */
+export interface ErrorBody {
+  readonly error: {
+    readonly message: string;
+    readonly type: string;
+    readonly code: string;
+    readonly param: string | null;
+    readonly details?: Readonly<Record<string, unknown>>;
+    readonly tutti?: unknown;
+  };
+}
+
+export function toErrorBody(error: TuttiError): ErrorBody {
+  const { tutti, ...details } = error.details;
+  return {
+    error: {
+      message: error.message,
+      type: error.info.type,
+      code: error.code,
+      param: error.param ?? null,
+      ...(Object.keys(details).length > 0 && { details }),
+      ...(tutti !== undefined && { tutti }),
+    },
+  };
+}
