@@ -1,0 +1,112 @@
+/** What the library's calls take and give. The server and the command line translate to and from these. */
+import type { ChatMessage, ChatSettings, ToolCall, ToolChoice, ToolDefinition, ResponseFormat } from './chat.ts';
+import type { Confidence } from './confidence.ts';
+import type { Operation, Operations } from './operations.ts';
+import type { FinishReason, Part, TokenLogprob } from './part.ts';
+import type { Principal } from './principal.ts';
+import type { RouteDecision, RunRecord } from './run.ts';
+import type { Usage } from './usage.ts';
+import type { BackendId, Capability, ModelId, Priority, RunId } from './vocabulary.ts';
+
+/** Where the bytes of an image, sound or file come from: exactly one of `path`, `url` and `data`. */
+export interface MediaSource {
+  /** A file on this machine. Over HTTP only inside `server.file_roots`. */
+  readonly path?: string;
+  /** `https:`, `http:` or `data:`. */
+  readonly url?: string;
+  /** Bytes, or base64 text. */
+  readonly data?: Uint8Array | string;
+  /** `image/png`, `audio/wav` … Default: from the path's ending or the bytes' first few. */
+  readonly mediaType?: string;
+}
+export type InputPart =
+  | { readonly type: 'text'; readonly text: string }
+  | ({ readonly type: 'image' | 'audio' | 'file' } & MediaSource);
+/** A question, a question with pictures, or a whole conversation. */
+export type RunInput = string | readonly InputPart[] | readonly ChatMessage[];
+
+type Camel<S extends string> = S extends `${infer A}_${infer B}` ? `${A}${Capitalize<Camel<B>>}` : S;
+/** Settings of a call in camelCase; the wire's snake_case names are taken, too. Unknown ones go on to remote models. */
+export type Parameters = {
+  readonly [K in keyof Omit<ChatSettings, 'tools' | 'tool_choice' | 'response_format'> & string as Camel<K>]?: ChatSettings[K];
+} & { readonly [name: string]: unknown };
+
+/** What is common to all ways of asking. */
+export interface CallRequest {
+  /** A model's id, an alias, an orchestration, a capability or `auto` (the default). */
+  readonly model?: string;
+  readonly capability?: Capability;
+  /** Only models of this backend. */
+  readonly backend?: BackendId;
+  /** Larger goes first. Default 0. */
+  readonly priority?: Priority;
+  readonly signal?: AbortSignal;
+  /** Milliseconds for the whole run. Default: no limit. */
+  readonly timeout?: number;
+  /** Default: the process itself (`local`, admin). */
+  readonly principal?: Principal;
+  /** Kept with the run, and `request.metadata` in rules. */
+  readonly metadata?: Readonly<Record<string, unknown>>;
+  /** Override the detected features `task.complexity` (0..10) and `task.requires_speed`. */
+  readonly complexity?: number;
+  readonly requiresSpeed?: boolean;
+}
+
+export interface RunRequest extends CallRequest {
+  readonly input: RunInput;
+  readonly parameters?: Parameters;
+  readonly tools?: readonly ToolDefinition[];
+  readonly toolChoice?: ToolChoice;
+  readonly responseFormat?: ResponseFormat;
+}
+
+export interface Choice {
+  readonly index: number;
+  readonly text: string;
+  readonly reasoning: string | null;
+  readonly toolCalls: readonly ToolCall[];
+  readonly finishReason: FinishReason;
+  readonly logprobs: readonly TokenLogprob[] | null;
+}
+
+/** The answer of a run. */
+export interface Answer {
+  readonly runId: RunId;
+  /** The model whose answer it is. */
+  readonly model: ModelId;
+  /** The text of the first choice. */
+  readonly text: string;
+  /** `text` for chat; the operation's output (vectors, an image) for others. */
+  readonly output: unknown;
+  readonly toolCalls: readonly ToolCall[];
+  readonly choices: readonly Choice[];
+  readonly finishReason: FinishReason;
+  readonly usage: Usage;
+  readonly usageByModel: Readonly<Record<ModelId, Usage>>;
+  readonly costUsd: number | null;
+  readonly confidence: Confidence | null;
+  readonly executionTimeMs: number;
+  readonly modelsUsed: readonly ModelId[];
+  /** The models that were tried, in order; one entry when the first answered. */
+  readonly fallbackChain: readonly ModelId[];
+  readonly route: RouteDecision | null;
+}
+
+/** The typed call below `run` and `stream`: what the server uses. */
+export interface ExecuteRequest<O extends Operation = Operation> extends CallRequest {
+  readonly operation: O;
+  readonly input: Operations[O]['input'];
+  /**
+   * When another model may no longer take over: once content has been passed on (`first-content`, the default: for
+   * streams), or only at the end (`finish`: nothing is passed on before it, for callers that collect anyhow).
+   */
+  readonly commit?: 'first-content' | 'finish';
+}
+
+/** A run under way. Iterate `parts` once; leaving the iteration cancels the run. */
+export interface Execution {
+  readonly runId: RunId;
+  readonly parts: AsyncIterable<Part>;
+  /** The run as it stands; complete when `parts` has ended. */
+  record(): RunRecord;
+}
