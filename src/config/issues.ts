@@ -1,0 +1,99 @@
+/** Turns what zod and YAML find wrong into lines a person can act on: file, line, path, reason. */
+import { LineCounter, isMap, isScalar, isSeq, type Document, type Node } from 'yaml';
+import type { z } from 'zod';
+import { nearest } from '../lib/nearest.ts';
+
+export interface ConfigIssue {
+  readonly file: string | null;
+  /** 1-based; null when the value does not come from the file. */
+  readonly line: number | null;
+  readonly column: number | null;
+  /** `server.port`, `routing.rules[0].when`; empty for the whole file. */
+  readonly path: string;
+  readonly reason: string;
+}
+
+export type PathKey = string | number;
+
+export function formatPath(path: readonly PropertyKey[]): string {
+  let text = '';
+  for (const key of path) text += typeof key === 'number' ? `[${key}]` : text === '' ? String(key) : `.${String(key)}`;
+  return text;
+}
+
+/** `tutti.yaml:3:5 server.port: …` */
+export function formatIssue(issue: ConfigIssue): string {
+  const place = [issue.file ?? 'config', issue.line, issue.column].filter((part) => part !== null).join(':');
+  return `${place} ${issue.path === '' ? '' : `${issue.path}: `}${issue.reason}`;
+}
+
+/** Where in the file a path stands: the value's own place, or its nearest parent's. */
+export class SourceMap {
+  readonly #document: Document | null;
+  readonly #lines: LineCounter;
+  readonly file: string | null;
+
+  constructor(file: string | null, document: Document | null, lines: LineCounter) {
+    this.file = file;
+    this.#document = document;
+    this.#lines = lines;
+  }
+
+  issue(path: readonly PropertyKey[], reason: string, at: 'value' | 'key' = 'value'): ConfigIssue {
+    const offset = this.#offset(path, at);
+    const position = offset === null ? null : this.#lines.linePos(offset);
+    return { file: this.file, line: position?.line ?? null, column: position?.col ?? null, path: formatPath(path), reason };
+  }
+
+  #offset(path: readonly PropertyKey[], at: 'value' | 'key'): number | null {
+    let node: unknown = this.#document?.contents ?? null;
+    let offset = rangeStart(node);
+    for (const step of path) {
+      if (isMap(node)) {
+        const pair = node.items.find((item) => isScalar(item.key) && String(item.key.value) === String(step));
+        if (pair === undefined) break;
+        node = pair.value;
+        const value = at === 'value' ? rangeStart(node) : null;
+        offset = value ?? rangeStart(pair.key) ?? offset;
+      } else if (isSeq(node) && typeof step === 'number') {
+        node = node.items[step];
+        offset = rangeStart(node) ?? offset;
+      } else break;
+    }
+    return offset;
+  }
+}
+
+function rangeStart(node: unknown): number | null {
+  const range = (node as Node | null | undefined)?.range;
+  return range ? range[0] : null;
+}
+
+/** Zod's issues, each with its place. Of a union's branches the one that came furthest speaks. */
+export function fromZod(issues: readonly z.core.$ZodIssue[], map: SourceMap, prefix: readonly PropertyKey[] = []): ConfigIssue[] {
+  return issues.flatMap((issue): ConfigIssue[] => {
+    const path = [...prefix, ...issue.path];
+    switch (issue.code) {
+      case 'unrecognized_keys':
+        return issue.keys.map((key) => map.issue([...path, key], unknownKey(key, issue), 'key'));
+      case 'invalid_union': {
+        const branches = [...issue.errors].sort((a, b) => depth(b) - depth(a));
+        return branches[0] !== undefined && depth(branches[0]) > 0
+          ? fromZod(branches[0], map, path)
+          : [map.issue(path, issue.message)];
+      }
+      default:
+        return [map.issue(path, issue.message)];
+    }
+  });
+}
+
+function depth(issues: readonly z.core.$ZodIssue[]): number {
+  return Math.max(0, ...issues.map((issue) => issue.path.length));
+}
+
+function unknownKey(key: string, issue: z.core.$ZodIssue): string {
+  const known = (issue as { known?: readonly string[] }).known ?? [];
+  const [guess] = nearest(key, known, 1);
+  return guess === undefined ? 'no such key' : `no such key; did you mean \`${guess}\`?`;
+}
