@@ -6,5 +6,5 @@ export interface Deferred<T> {
 }
 
 export function deferred<T = void>(): Deferred<T> {
-  return Promise.withResolvers<T>() as Deferred<T>;
+  return Promise.withResolvers<T>();
 }

@@ -1,0 +1,119 @@
+/**
+ * Makes `npm start`, `npm test` and the other scripts work on a bare clone: installs the locked dependencies, among them the
+ * pinned Node that the scripts then run on. npm calls it before each of them (`prestart`, `pretest`, …).
+ *
+ * Plain JavaScript without dependencies, because the machine's own Node runs it: 20 is enough. Once installed it costs
+ * the reading of two small files.
+ */
+import { spawnSync } from 'node:child_process';
+import { createHash } from 'node:crypto';
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { delimiter, dirname, join, resolve } from 'node:path';
+import { fileURLToPath, pathToFileURL } from 'node:url';
+
+const OLDEST_NODE = 20;
+const OLDEST_NPM = 10;
+const REGISTRY_TROUBLE = /E(NOTFOUND|AI_AGAIN|CONNREFUSED|CONNRESET|TIMEDOUT|NETUNREACH)|network/i;
+
+/** What the stamp must hold: changes with the lockfile, the approved install scripts and the kind of machine. */
+export function stampOf(lockfile, manifest, platform = `${process.platform}-${process.arch}`) {
+  const approved = JSON.stringify(JSON.parse(manifest).allowScripts ?? {});
+  return createHash('sha256').update(lockfile).update(approved).update(platform).digest('hex');
+}
+
+/**
+ * Whether what npm has installed is what the lockfile asks for. `npm install <name>` leaves such a folder, and so does
+ * `npm ci --omit=optional`: both need no second installation.
+ */
+export function satisfies(lockfile, installed) {
+  const present = JSON.parse(installed).packages ?? {};
+  return Object.entries(JSON.parse(lockfile).packages ?? {}).every(([path, wanted]) => {
+    if (path === '' || wanted.link) return true;
+    const found = present[path];
+    return found === undefined ? Boolean(wanted.optional || wanted.devOptional) : found.version === wanted.version;
+  });
+}
+
+/** The PATH without the clone's own programs: npm must not run on the Node that it is about to replace. */
+export function outerPath(path, root) {
+  return path
+    .split(delimiter)
+    .filter((folder) => !resolve(folder || '.').startsWith(join(root, 'node_modules')))
+    .join(delimiter);
+}
+
+/** What to tell a person when npm failed, after npm's own output. */
+export function adviceFor(output) {
+  if (/\bEUSAGE\b|can only install packages when/.test(output))
+    return 'package.json and package-lock.json disagree. Run "npm install" with the pinned Node and commit both files.';
+  if (/\bENOSPC\b/.test(output)) return 'The disk is full: the dependencies take about 1.1 GB (0.4 GB with --omit=optional).';
+  if (/\bE(ACCES|PERM|ROFS)\b/.test(output))
+    return 'The folder cannot be written to. Give this user the clone, or clone it elsewhere.';
+  if (/\bETARGET\b|\bE404\b/.test(output))
+    return 'The npm registry in use lacks a package of the lockfile. Check "npm config get registry".';
+  if (REGISTRY_TROUBLE.test(output))
+    return 'The npm registry cannot be reached. Check the network, proxy and "npm config get registry".';
+  return 'The output above says why. After mending it, run the same command again: nothing is left half installed.';
+}
+
+function fail(message) {
+  console.error(`\ntutti: ${message}`);
+  process.exit(1);
+}
+
+function readOr(file, fallback) {
+  try {
+    return readFileSync(file, 'utf8');
+  } catch (error) {
+    if (error.code === 'ENOENT') return fallback;
+    throw error;
+  }
+}
+
+/** The npm that called us, or the one on the PATH. */
+function npm(args, root, options) {
+  const env = {
+    ...process.env,
+    PATH: outerPath(process.env.PATH ?? '', root),
+    // npm before 11 knows no allowScripts; these keep the two denied scripts from downloading or reporting anything.
+    NODE_LLAMA_CPP_SKIP_DOWNLOAD: 'true',
+    SCARF_ANALYTICS: 'false',
+  };
+  const cli = process.env.npm_execpath;
+  const node = process.env.npm_node_execpath;
+  const outer = cli?.endsWith('npm-cli.js') && node && existsSync(node) && !node.startsWith(join(root, 'node_modules'));
+  const [command, first] = outer ? [node, [cli]] : ['npm', []];
+  return spawnSync(command, [...first, ...args], { cwd: root, env, encoding: 'utf8', maxBuffer: 1 << 26, ...options });
+}
+
+export function setUp(root) {
+  const modules = join(root, 'node_modules');
+  const stampFile = join(modules, '.tutti-setup');
+  const pinnedNode = join(modules, 'node', 'bin', 'node');
+  const lockfile = readOr(join(root, 'package-lock.json'), '');
+  if (lockfile === '') fail('package-lock.json is missing: this is not a whole clone of the repository.');
+  const stamp = stampOf(lockfile, readFileSync(join(root, 'package.json'), 'utf8'));
+  if (readOr(stampFile, '') === stamp && existsSync(pinnedNode)) return;
+
+  if (Number.parseInt(process.versions.node, 10) < OLDEST_NODE)
+    fail(
+      `Node ${process.versions.node} is too old to install with; ${OLDEST_NODE} or newer is needed (the rest runs on a Node of its own).`,
+    );
+  if (!satisfies(lockfile, readOr(join(modules, '.package-lock.json'), '{"packages":{}}')) || !existsSync(pinnedNode)) {
+    const version = npm(['--version'], root).stdout?.trim() ?? '';
+    if (version === '') fail('npm was not found. Install Node.js with npm, then run this again.');
+    if (Number.parseInt(version, 10) < OLDEST_NPM)
+      fail(`npm ${version} is too old; ${OLDEST_NPM} or newer is needed: npm install --global npm`);
+    console.error('tutti: installing the dependencies and the pinned Node (once for each lockfile; usually under a minute)…');
+    const run = npm(['ci', '--include=dev', '--no-audit', '--no-fund'], root, { stdio: ['ignore', 'inherit', 'pipe'] });
+    process.stderr.write(run.stderr ?? '');
+    if (run.status !== 0) fail(`npm ci failed. ${adviceFor(run.stderr ?? String(run.error))}`);
+    if (!existsSync(pinnedNode))
+      fail('npm ci left out the pinned Node: its install script was not run. Run "npm rebuild node" without "ignore-scripts".');
+  }
+  writeFileSync(stampFile, stamp);
+}
+
+if (process.argv[1] && import.meta.url === pathToFileURL(resolve(process.argv[1])).href) {
+  setUp(dirname(dirname(fileURLToPath(import.meta.url))));
+}
