@@ -22,6 +22,7 @@ const PARTS = {
   'src/strategies/fallback.ts': 'export const fallback = 1;\n',
   'src/arbiter/arbiter.ts': 'export const arbiter = 1;\n',
   'src/testing/fake-backend.ts': 'export const fake = 1;\n',
+  'src/composition/media.ts': 'export const media = 1;\n',
   'src/server/app.ts': 'export const app = 1;\n',
   'src/server/wire-types.ts': 'export interface Wire { readonly id: string }\n',
   'src/cli/main.ts': 'export const main = 1;\n',
