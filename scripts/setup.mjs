@@ -105,7 +105,9 @@ export function setUp(root) {
     if (Number.parseInt(version, 10) < OLDEST_NPM)
       fail(`npm ${version} is too old; ${OLDEST_NPM} or newer is needed: npm install --global npm`);
     console.error('tutti: installing the dependencies and the pinned Node (once for each lockfile; usually under a minute)…');
-    const run = npm(['ci', '--include=dev', '--no-audit', '--no-fund', '--loglevel=error'], root, { stdio: ['ignore', 'inherit', 'pipe'] });
+    const run = npm(['ci', '--include=dev', '--no-audit', '--no-fund', '--loglevel=error'], root, {
+      stdio: ['ignore', 'inherit', 'pipe'],
+    });
     process.stderr.write(run.stderr ?? '');
     if (run.status !== 0) fail(`npm ci failed. ${adviceFor(run.stderr ?? String(run.error))}`);
     if (!existsSync(pinnedNode))
