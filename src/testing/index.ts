@@ -1,0 +1,20 @@
+/**
+ * For tests of what is built on Tutti or into it: fakes that obey the contracts, and the suites that hold real
+ * implementations to them. Nothing here needs a particular test runner.
+ * @module tutti/testing
+ */
+export { FakeClock } from './fake-clock.ts';
+export { FakeBackend, type FakeBackendOptions, type FakeCall, type FakeLoad, type FakeModelScript } from './fake-backend.ts';
+export { type FakeAnswer } from './fake-answer.ts';
+export { EventMonitor } from './event-monitor.ts';
+export { collect, collectParts, summarize, type Collected, type CollectedChoice } from './collect.ts';
+export { checkParts } from './check-parts.ts';
+export {
+  backendContract,
+  type BackendContractSetup,
+  type ChatCase,
+  type ContractSubject,
+  type FaultCase,
+  type Feature,
+  type TestRunner,
+} from './backend-contract.ts';
