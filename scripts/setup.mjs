@@ -15,7 +15,11 @@ const OLDEST_NODE = 20;
 const OLDEST_NPM = 10;
 const REGISTRY_TROUBLE = /E(NOTFOUND|AI_AGAIN|CONNREFUSED|CONNRESET|TIMEDOUT|NETUNREACH)|network/i;
 
-/** What the stamp must hold: changes with the lockfile, the approved install scripts and the kind of machine. */
+/**
+ * What the stamp must hold: changes with the lockfile, the approved install scripts and the kind of machine.
+ * @param {string} lockfile
+ * @param {string} manifest
+ */
 export function stampOf(lockfile, manifest, platform = `${process.platform}-${process.arch}`) {
   const approved = JSON.stringify(JSON.parse(manifest).allowScripts ?? {});
   return createHash('sha256').update(lockfile).update(approved).update(platform).digest('hex');
@@ -24,17 +28,25 @@ export function stampOf(lockfile, manifest, platform = `${process.platform}-${pr
 /**
  * Whether what npm has installed is what the lockfile asks for. `npm install <name>` leaves such a folder, and so does
  * `npm ci --omit=optional`: both need no second installation.
+ * @param {string} lockfile the text of package-lock.json
+ * @param {string} installed the text of node_modules/.package-lock.json
  */
 export function satisfies(lockfile, installed) {
-  const present = JSON.parse(installed).packages ?? {};
-  return Object.entries(JSON.parse(lockfile).packages ?? {}).every(([path, wanted]) => {
+  /** @typedef {{ version?: string, link?: boolean, optional?: boolean, devOptional?: boolean }} Package */
+  const present = /** @type {Record<string, Package>} */ (JSON.parse(installed).packages ?? {});
+  const locked = /** @type {Record<string, Package>} */ (JSON.parse(lockfile).packages ?? {});
+  return Object.entries(locked).every(([path, wanted]) => {
     if (path === '' || wanted.link) return true;
     const found = present[path];
     return found === undefined ? Boolean(wanted.optional || wanted.devOptional) : found.version === wanted.version;
   });
 }
 
-/** The PATH without the clone's own programs: npm must not run on the Node that it is about to replace. */
+/**
+ * The PATH without the clone's own programs: npm must not run on the Node that it is about to replace.
+ * @param {string} path
+ * @param {string} root
+ */
 export function outerPath(path, root) {
   return path
     .split(delimiter)
@@ -42,7 +54,10 @@ export function outerPath(path, root) {
     .join(delimiter);
 }
 
-/** What to tell a person when npm failed, after npm's own output. */
+/**
+ * What to tell a person when npm failed, after npm's own output.
+ * @param {string} output
+ */
 export function adviceFor(output) {
   if (/\bEUSAGE\b|can only install packages when/.test(output))
     return 'package.json and package-lock.json disagree. Run "npm install" with the pinned Node and commit both files.';
@@ -56,22 +71,35 @@ export function adviceFor(output) {
   return 'The output above says why. After mending it, run the same command again: nothing is left half installed.';
 }
 
+/**
+ * @param {string} message
+ * @returns {never}
+ */
 function fail(message) {
   console.error(`\ntutti: ${message}`);
   process.exit(1);
 }
 
+/**
+ * @param {string} file
+ * @param {string} fallback
+ */
 function readOr(file, fallback) {
   try {
     return readFileSync(file, 'utf8');
   } catch (error) {
-    if (error.code === 'ENOENT') return fallback;
+    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return fallback;
     throw error;
   }
 }
 
-/** The npm that called us, or the one on the PATH. */
-function npm(args, root, options) {
+/**
+ * The npm that called us, or the one on the PATH.
+ * @param {readonly string[]} args
+ * @param {string} root
+ * @param {import('node:child_process').StdioOptions} stdio
+ */
+function npm(args, root, stdio) {
   const env = {
     ...process.env,
     PATH: outerPath(process.env.PATH ?? '', root),
@@ -79,13 +107,17 @@ function npm(args, root, options) {
     NODE_LLAMA_CPP_SKIP_DOWNLOAD: 'true',
     SCARF_ANALYTICS: 'false',
   };
-  const cli = process.env.npm_execpath;
-  const node = process.env.npm_node_execpath;
-  const outer = cli?.endsWith('npm-cli.js') && node && existsSync(node) && !node.startsWith(join(root, 'node_modules'));
-  const [command, first] = outer ? [node, [cli]] : ['npm', []];
-  return spawnSync(command, [...first, ...args], { cwd: root, env, encoding: 'utf8', maxBuffer: 1 << 26, ...options });
+  const { npm_execpath: cli, npm_node_execpath: node } = process.env;
+  /** @type {import('node:child_process').SpawnSyncOptionsWithStringEncoding} */
+  const options = { cwd: root, env, encoding: 'utf8', maxBuffer: 1 << 26, stdio };
+  const calledByNpm = cli?.endsWith('npm-cli.js') && node && existsSync(node) && !node.startsWith(join(root, 'node_modules'));
+  return calledByNpm ? spawnSync(node, [cli, ...args], options) : spawnSync('npm', args, options);
 }
 
+/**
+ * Returns once the dependencies are there; ends the process with a message when they cannot be.
+ * @param {string} root
+ */
 export function setUp(root) {
   const modules = join(root, 'node_modules');
   const stampFile = join(modules, '.tutti-setup');
@@ -100,14 +132,13 @@ export function setUp(root) {
       `Node ${process.versions.node} is too old to install with; ${OLDEST_NODE} or newer is needed (the rest runs on a Node of its own).`,
     );
   if (!satisfies(lockfile, readOr(join(modules, '.package-lock.json'), '{"packages":{}}')) || !existsSync(pinnedNode)) {
-    const version = npm(['--version'], root).stdout?.trim() ?? '';
+    const version = npm(['--version'], root, 'pipe').stdout?.trim() ?? '';
     if (version === '') fail('npm was not found. Install Node.js with npm, then run this again.');
     if (Number.parseInt(version, 10) < OLDEST_NPM)
       fail(`npm ${version} is too old; ${OLDEST_NPM} or newer is needed: npm install --global npm`);
     console.error('tutti: installing the dependencies and the pinned Node (once for each lockfile; usually under a minute)…');
-    const run = npm(['ci', '--include=dev', '--no-audit', '--no-fund', '--loglevel=error'], root, {
-      stdio: ['ignore', 'inherit', 'pipe'],
-    });
+    const install = ['ci', '--include=dev', '--no-audit', '--no-fund', '--loglevel=error'];
+    const run = npm(install, root, ['ignore', 'inherit', 'pipe']);
     process.stderr.write(run.stderr ?? '');
     if (run.status !== 0) fail(`npm ci failed. ${adviceFor(run.stderr ?? String(run.error))}`);
     if (!existsSync(pinnedNode))
