@@ -110,8 +110,8 @@ function npm(args, root, stdio) {
   const { npm_execpath: cli, npm_node_execpath: node } = process.env;
   /** @type {import('node:child_process').SpawnSyncOptionsWithStringEncoding} */
   const options = { cwd: root, env, encoding: 'utf8', maxBuffer: 1 << 26, stdio };
-  const calledByNpm = cli?.endsWith('npm-cli.js') && node && existsSync(node) && !node.startsWith(join(root, 'node_modules'));
-  return calledByNpm ? spawnSync(node, [cli, ...args], options) : spawnSync('npm', args, options);
+  const isOuter = node && existsSync(node) && !node.startsWith(join(root, 'node_modules'));
+  return isOuter && cli?.endsWith('npm-cli.js') ? spawnSync(node, [cli, ...args], options) : spawnSync('npm', args, options);
 }
 
 /**

@@ -6,6 +6,9 @@
 /** Everyone may import these three (among themselves: `errors` and `lib` only `contracts`, `contracts` nothing). */
 const GROUND = ['contracts', 'errors', 'lib'] as const;
 
+/** What is wired together. */
+const PARTS = 'config registry runs storage hub backends knowledge tools tasks pool router strategies arbiter'.split(' ');
+
 interface Layer {
   readonly mayImport: readonly string[];
   /** Said when the row is broken: the reason for it. */
@@ -32,24 +35,10 @@ export const LAYERS: Readonly<Record<string, Layer>> = {
   router: ground('the router chooses; what was chosen is carried out above it', 'registry', 'pool'),
   strategies: ground('a strategy’s only effect is its context’s `call`, so it knows neither pool nor router'),
   arbiter: ground('the arbiter gets what it needs through its context, so it knows neither pool nor router'),
-  composition: ground(
-    'composition is tutti.ts in parts: it wires the rest together, and no way of using Tutti',
-    ...[
-      'config',
-      'registry',
-      'runs',
-      'storage',
-      'hub',
-      'backends',
-      'knowledge',
-      'tools',
-      'tasks',
-      'pool',
-      'router',
-      'strategies',
-      'arbiter',
-    ],
-  ),
+  composition: {
+    mayImport: [...GROUND, ...PARTS],
+    because: 'composition is tutti.ts in parts: it wires the rest together, and is no way of using Tutti',
+  },
   testing: ground('tutti/testing is published for plug-in authors and must work without the rest'),
   server: ground('the server is one way to use Tutti and goes through tutti.ts like any other', 'config', 'tutti.ts'),
   cli: ground(
