@@ -35,6 +35,10 @@ export interface EventData {
   'backend.down': { backend: string; error: StepError };
   'config.reloaded': { changed: string[] };
   'config.rejected': { error: StepError };
+  /** History is not kept from now on; calls are still answered. */
+  'storage.degraded': { message: string };
+  /** History is kept again, or a corrupt database was moved aside and a new one begun: the message says which. */
+  'storage.recovered': { message: string };
 }
 export type EventType = keyof EventData;
 

@@ -1,0 +1,20 @@
+/** The `runs:` section of the config. Light: it is read whenever a config is checked. */
+import { z } from 'zod';
+
+export const runsSchema = z
+  .strictObject({
+    store_content: z
+      .boolean()
+      .default(false)
+      .describe('Keep prompts and answers with the runs. Off: only their figures are kept.'),
+    max_content_kb: z.int().min(1).default(256).describe('A prompt or an answer larger than this is not kept with its run.'),
+    retention_days: z.number().positive().default(30).describe('Runs and events older than this are removed.'),
+    max_runs: z.int().min(1).default(100_000).describe('The oldest runs beyond this number are removed.'),
+    max_events: z
+      .int()
+      .min(1)
+      .default(200_000)
+      .describe('About so many events are kept, for readers of `/api/events` that come back with `Last-Event-ID`.'),
+  })
+  .describe('What is kept of the runs, and for how long.');
+export type RunsConfig = z.output<typeof runsSchema>;
