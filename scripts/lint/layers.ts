@@ -52,6 +52,7 @@ export const LAYERS: Readonly<Record<string, Layer>> = {
     'the command line is one way to use Tutti: it goes through tutti.ts, and starts the server',
     'config',
     'tutti.ts',
+    'version.ts',
     'server',
   ),
 };
