@@ -10,6 +10,8 @@ export interface TuttiErrorOptions {
   readonly retryable?: boolean;
   /** Seconds after which trying again makes sense. */
   readonly retryAfter?: number;
+  /** Overrides the code's own HTTP status. */
+  readonly status?: number;
 }
 
 const BRAND = Symbol.for('tutti.error');
@@ -21,6 +23,7 @@ export class TuttiError extends Error {
   readonly details: Readonly<Record<string, unknown>>;
   readonly retryable: boolean;
   readonly retryAfter: number | undefined;
+  readonly status: number;
   readonly [BRAND] = true;
 
   constructor(code: Code, message: string, options: TuttiErrorOptions = {}) {
@@ -31,10 +34,7 @@ export class TuttiError extends Error {
     this.details = options.details ?? {};
     this.retryable = options.retryable ?? ERROR_CODES[code].retryable;
     this.retryAfter = options.retryAfter;
-  }
-
-  get status(): number {
-    return this.info.status;
+    this.status = options.status ?? ERROR_CODES[code].status;
   }
 
   get info(): ErrorCode {
