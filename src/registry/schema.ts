@@ -9,7 +9,9 @@ import type { RegistrationPatch } from './layers.ts';
 const share = z.number().min(0).max(1);
 const dollars = z.number().min(0);
 
-export const capabilitySchema = z.string().regex(CAPABILITY_PATTERN, 'a capability has lower-case letters, digits and underscores only');
+export const capabilitySchema = z
+  .string()
+  .regex(CAPABILITY_PATTERN, 'a capability has lower-case letters, digits and underscores only');
 
 /** US dollars. What is left out is unknown, not free. */
 export const priceSchema = z.strictObject({
