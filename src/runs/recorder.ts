@@ -1,5 +1,5 @@
 import type { Clock } from '../contracts/clock.ts';
-import type { EventBus } from '../contracts/event.ts';
+import type { EventBus, EventData } from '../contracts/event.ts';
 import type { FinishPart, Part, StepError, StepOutcome } from '../contracts/part.ts';
 import type { RouteDecision, RunRecord } from '../contracts/run.ts';
 import type { Price } from '../contracts/usage.ts';
@@ -86,7 +86,7 @@ export class RunRecorder {
     this.#content = storeContent ? new ContentKeeper(meta.input) : null;
     this.#startedAt = clock.now();
     this.#startedMono = clock.monotonic();
-    this.#tree = new RunTree({ clock, priceOf });
+    this.#tree = new RunTree({ clock, priceOf, name: meta.target });
     this.#origin = { runId: this.id, principal: meta.principal };
     bus.publish('run.started', { target: meta.target, operation: meta.operation, principal: meta.principal }, this.#origin);
   }
@@ -99,10 +99,10 @@ export class RunRecorder {
   }
 
   /** One candidate failed and the next is tried. */
-  fallback(from: ModelId, to: ModelId, error: StepError): void {
+  fallback(fallback: EventData['run.fallback']): void {
     if (this.#ended) return;
     this.#fallbacks++;
-    this.#bus.publish('run.fallback', { from, to, error }, this.#origin);
+    this.#bus.publish('run.fallback', fallback, this.#origin);
   }
 
   /** Whose answer the caller gets, where the tree of steps does not say it. */

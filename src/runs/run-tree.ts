@@ -5,6 +5,12 @@ import type { RunRecord, StepRecord } from '../contracts/run.ts';
 import { addUsage, costOf, NO_USAGE, type Price, type Usage } from '../contracts/usage.ts';
 import type { BackendId, ModelId, StepPath } from '../contracts/vocabulary.ts';
 
+export interface RunTreeOptions {
+  readonly clock: Clock;
+  readonly priceOf?: ((model: ModelId) => Price | undefined) | undefined;
+  readonly name: string;
+}
+
 /** The step whose deltas are the answer. */
 export const ROOT: StepPath = 'root';
 
@@ -35,8 +41,8 @@ interface Step {
 }
 
 /**
- * The steps of one run. A step is usually announced by `step-start`; one that is not (a model called directly) begins
- * with its first part, as a child of nobody.
+ * The steps of one run. A step is usually announced by `step-start`. One that is not (the run's own, a model called
+ * directly) begins with the first that is heard of it or of a step below it; its path says what it is a child of.
  */
 export class RunTree {
   readonly #clock: Clock;
@@ -48,11 +54,14 @@ export class RunTree {
   /** The step of the last delta: nearly always the step of the next one. */
   #current: Step;
 
-  constructor({ clock, priceOf }: { clock: Clock; priceOf?: ((model: ModelId) => Price | undefined) | undefined }) {
+  /** `name`: what a person calls the whole run. */
+  constructor({ clock, priceOf, name }: RunTreeOptions) {
     this.#clock = clock;
     this.#priceOf = priceOf;
     this.#startedMono = clock.monotonic();
     this.#root = this.#add(ROOT);
+    this.#root.kind = 'run';
+    this.#root.name = name;
     this.#current = this.#root;
   }
 
@@ -79,6 +88,8 @@ export class RunTree {
       children: [],
     };
     this.#steps.set(path, step);
+    const slash = path.lastIndexOf('/');
+    if (slash > 0) this.#link(step, path.slice(0, slash));
     return step;
   }
 
@@ -99,10 +110,22 @@ export class RunTree {
     step.status = 'running';
     step.endedAt = null;
     step.error = null;
-    if (parent !== null && step.parent === null && parent !== path) {
-      step.parent = parent;
-      this.#step(parent).children.push(step);
+    if (parent !== null && parent !== step.parent && !this.#isBelow(parent, step)) this.#link(step, parent);
+  }
+
+  /** Whether a step lies in the tree below (or is) another: a plug-in's mistake must not close a circle. */
+  #isBelow(path: StepPath, above: Step): boolean {
+    for (let step: Step | null = this.#step(path); step !== null; step = step.parent === null ? null : this.#step(step.parent)) {
+      if (step === above) return true;
     }
+    return false;
+  }
+
+  #link(step: Step, parent: StepPath): void {
+    const former = step.parent === null ? undefined : this.#step(step.parent).children;
+    former?.splice(former.indexOf(step), 1);
+    step.parent = parent;
+    this.#step(parent).children.push(step);
   }
 
   /** A delta or artifact came by. Called for every one of them: no allocation here. */
@@ -220,18 +243,25 @@ export class RunTree {
   }
 
   /**
-   * The model whose answer the root step gives, where the tree says it: the root's own when it called a model itself;
-   * else that of the only child that completed, and so on down. Several: the root's own name for itself.
+   * The model whose answer the root step gives: the root's own when it called one itself; else that of the one child
+   * that completed (that runs; that was tried last), and so on down. Where several completed, the step above them.
    */
   author(): { model: ModelId; backend: BackendId | null } | null {
-    let step = this.#root;
-    for (;;) {
-      const candidates = step.children.filter((child) => child.kind !== 'tool' && child.status !== 'failed');
-      if (candidates.length !== 1) break;
-      step = candidates[0]!; // length is 1
+    let author: Step | null = null;
+    for (let step: Step | undefined = this.#root; step !== undefined; step = authorAmong(step.children)) {
+      if (step.model !== null) author = step;
     }
-    return step.model === null ? null : { model: step.model, backend: step.backend };
+    return author?.model == null ? null : { model: author.model, backend: author.backend };
   }
+}
+
+function authorAmong(steps: readonly Step[]): Step | undefined {
+  const models = steps.filter((step) => step.kind !== 'tool');
+  for (const status of ['completed', 'running'] as const) {
+    const found = models.filter((step) => step.status === status);
+    if (found.length > 0) return found.length === 1 ? found[0] : undefined;
+  }
+  return models.at(-1);
 }
 
 /** Whether anything was consumed or may have been: then its cost must be known for the sum to be known. */
@@ -243,7 +273,7 @@ function hasWork(step: Step): boolean {
 
 /** The root exists before anything is known of it, and for ever when the run fails before its first step. */
 function wasHeardOf(step: Step): boolean {
-  return step.announced || step.finish !== null || step.error !== null || hasWork(step);
+  return step.announced || step.children.length > 0 || step.finish !== null || step.error !== null || hasWork(step);
 }
 
 /** To the microsecond: the clock's further digits are noise. */

@@ -1,4 +1,4 @@
-import { readdirSync, renameSync } from 'node:fs';
+import { existsSync, readdirSync, renameSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 
 const MARK = '.corrupt-';
@@ -11,7 +11,10 @@ const PARTS = ['-wal', '-shm', ''] as const;
  * Throws what the file system throws.
  */
 export function moveAside(path: string, now: number): string {
-  const aside = `${path}${MARK}${new Date(now).toISOString().replaceAll(/[:.]/g, '-')}`;
+  const name = `${path}${MARK}${new Date(now).toISOString().replaceAll(/[:.]/g, '-')}`;
+  let aside = name;
+  // Renaming would replace what was moved there earlier.
+  for (let i = 2; existsSync(aside); i++) aside = `${name}-${i}`;
   for (const part of PARTS) {
     try {
       renameSync(path + part, aside + part);
