@@ -18,3 +18,6 @@ export {
   type Feature,
   type TestRunner,
 } from './backend-contract.ts';
+export { createFakeUpstream, cutBytes, FakeUpstream, type UpstreamBehaviour } from './fake-upstream.ts';
+export { type UpstreamModel, type UpstreamRequestRecord } from './fake-exchange.ts';
+export { upstreamFaults, type UpstreamSubject } from './upstream-faults.ts';
