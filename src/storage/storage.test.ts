@@ -143,6 +143,16 @@ describe('a corrupt database', () => {
     expect(seen).toEqual([expect.objectContaining({ ok: true, movedAside: [asideOf(storage)] })]);
   });
 
+  it('that cannot be moved aside is left as it is', () => {
+    path = join(folder, 'x'.repeat(235)); // the longer name of the moved file is too long for any file system
+    const bytes = 'nonsense that is long enough to have a header'.repeat(100);
+    writeFileSync(path, bytes);
+    const storage = begin();
+    expect(storage.status.ok).toBe(false);
+    expect(() => put(storage, 'a')).toThrow(unavailable);
+    expect(readFileSync(path, 'utf8')).toBe(bytes);
+  });
+
   it('does not replace one that was moved aside at the same time', () => {
     mkdirSync(join(folder, 'data'));
     for (const text of ['first ', 'second ']) {
