@@ -6,7 +6,7 @@
  *  1. other operations than `chat`: the capability that is called with it (`embed` → `embedding`)
  *  2. an image in the newest user message or later → `vision`
  *  3. tools that may be called (`tool_choice` is not `none`) → `tool_calling`
- *  4. it opens with "translate …" (and names no programming language) → `translation`
+ *  4. it opens with "translate …" → `translation`, or `code_generation` when it names a programming language
  *  5. it opens with "summarize …", or says "tl;dr" or "key points of" → `summarization`
  *  6. a code fence, code-like syntax, "write/fix … function/script/test …", a source file's name, or two weaker words
  *     (a language's name, "compile", "API" …) → `code_generation`
@@ -68,12 +68,14 @@ export interface FeatureOverrides {
 }
 
 /** Half of it from the start of a longer text, half from its end: instructions stand at either. */
-export const SCANNED_CHARS = 8000;
+export const SCANNED_CHARS = 4000;
 const TOKENS_PER_IMAGE = 500;
 const FEW_TOKENS = 32;
 
-const CODE_STRONG =
-  /```|\b(?:write|implement|fix|refactor|debug|complete|optimi[sz]e|review|port|generate|create)\b[^.?!\n]{0,60}\b(?:code|functions?|scripts?|programs?|class(?:es)?|methods?|quer(?:y|ies)|regex(?:es)?|(?:unit )?tests?|components?|endpoints?|snippets?)\b|\b[\w-]+\.(?:tsx?|jsx?|mjs|py|rs|go|java|cpp|cc|rb|php|sql|sh|kt|swift|cs)\b|\bdef \w+\(|\bfunction \w*\(|=>\s*[{(]|\b(?:const|let|var) \w+ =|#include\b|\bSELECT\b.{1,80}\bFROM\b/;
+const CODE_REQUEST =
+  /\b(?:write|implement|fix|refactor|debug|complete|optimi[sz]e|review|port|generate|create)\b[^.?!\n]{0,60}\b(?:code|functions?|scripts?|programs?|class(?:es)?|methods?|quer(?:y|ies)|regex(?:es)?|unit tests?|components?|endpoints?|snippets?)\b/i;
+const CODE_SYNTAX =
+  /```|(?<=\w)\.(?:tsx?|jsx?|mjs|py|rs|go|java|cpp|cc|rb|php|sql|sh|kt|swift|cs)\b|\bdef \w+\(|\bfunction \w*\(|=>\s*[{(]|\b(?:const|let|var) \w+ =|#include\b|\bSELECT\b.{1,80}\bFROM\b/;
 const CODE_WEAK =
   /\b(?:typescript|javascript|python|rust|golang|java|kotlin|c\+\+|c#|php|ruby|bash|sql|html|css|react|node\.?js|regex|code|coding|compil(?:e|er|es)|runtime|exception|bug|api|algorithm|refactor|unit tests?|git|docker(?:file)?|npm|recursion|variable|async|stack trace)(?![\w])/gi;
 const LANGUAGE =
@@ -96,7 +98,7 @@ const STEP = /^[ \t]*(?:[-*•]|\d{1,2}[.)])[ \t]+\S|\b(?:then|finally|afterward
 const SPEED =
   /\bquick(?:ly)?\b(?! brown)|\basap\b|\burgent(?:ly)?\b|\bhurry\b|\btl;?dr\b|\bshort answer\b|\bin (?:one|a single) (?:word|sentence)\b|\bas fast as (?:you can|possible)\b/i;
 const DEBUG_STRONG =
-  /\b(?:traceback|stack ?trace|segfault|segmentation fault|(?:uncaught|unhandled) \w+|core dump|\w+(?:Error|Exception):|debug(?:ging)?\b)/;
+  /\b(?:[Tt]raceback|[Ss]tack ?trace|[Ss]egfault|[Ss]egmentation fault|(?:[Uu]ncaught|[Uu]nhandled) \w|core dump|[Dd]ebug(?:ging)?\b)|(?:Error|Exception):/;
 const DEBUG_WEAK =
   /\b(?:errors?|exceptions?|bugs?|crash(?:es|ed)?|fix|fails?|failing|failed|broken|(?:does|do|is|did)(?:n't| not) work(?:ing)?|wrong output|hangs?)\b/gi;
 const ARCH =
@@ -246,7 +248,7 @@ function typeOf(
 ): { type: Capability; confidence: number } {
   if (found.images) return { type: 'vision', confidence: 0.9 };
   if (found.tools) return { type: 'tool_calling', confidence: 0.9 };
-  if (TRANSLATE.test(text) && !LANGUAGE.test(text)) return { type: 'translation', confidence: 0.9 };
+  if (TRANSLATE.test(text)) return { type: LANGUAGE.test(text) ? 'code_generation' : 'translation', confidence: 0.9 };
   if (SUMMARIZE.test(text)) return { type: 'summarization', confidence: 0.9 };
   if (found.code !== 'none') return { type: 'code_generation', confidence: found.code === 'strong' ? 0.9 : 0.7 };
   if (REASON_STRONG.test(text)) return { type: 'reasoning', confidence: 0.9 };
@@ -264,7 +266,7 @@ function intentOf(text: string, code: Strength): Intent {
 }
 
 function codeStrength(text: string): Strength {
-  if (CODE_STRONG.test(text)) return 'strong';
+  if (CODE_SYNTAX.test(text) || CODE_REQUEST.test(text)) return 'strong';
   return count(text, CODE_WEAK, 2) >= 2 ? 'weak' : 'none';
 }
 
