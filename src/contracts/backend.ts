@@ -90,6 +90,8 @@ export interface BackendContext {
   readonly id: BackendId;
   /** A folder of its own for downloads, caches and logs. Made on first use by the backend. */
   readonly dataDir: string;
+  /** Where relative paths of the config start: the folder of the config file. Default: the working directory. */
+  readonly directory?: string;
   readonly log: Logger;
   readonly clock: Clock;
 }
@@ -101,3 +103,6 @@ export interface BackendDefinition<C = unknown> {
   readonly config: ZodType<C>;
   create(config: C, context: BackendContext): Promise<Backend>;
 }
+
+/** A kind of backend whose config is of any type: what a list of kinds holds. */
+export type AnyBackendDefinition = Omit<BackendDefinition<never>, 'config'> & { readonly config: ZodType };

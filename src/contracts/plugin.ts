@@ -1,14 +1,14 @@
-import type { BackendDefinition } from './backend.ts';
+import type { AnyBackendDefinition } from './backend.ts';
 import type { ModelRegistration } from './registration.ts';
-import type { StrategyDefinition } from './strategy.ts';
+import type { AnyStrategyDefinition } from './strategy.ts';
 
 /** A package that adds kinds of backends, models or strategies. It registers itself when the config names it. */
 export interface Plugin {
   readonly apiVersion: 1;
   readonly name: string;
-  readonly backends?: readonly BackendDefinition<never>[];
+  readonly backends?: readonly AnyBackendDefinition[];
   readonly models?: readonly ModelRegistration[];
-  readonly strategies?: readonly StrategyDefinition<never>[];
+  readonly strategies?: readonly AnyStrategyDefinition[];
 }
 
 /**

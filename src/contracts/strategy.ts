@@ -3,15 +3,26 @@ import type { ZodType } from 'zod';
 import type { Clock } from './clock.ts';
 import type { CallOptions } from './model.ts';
 import type { Operation, Operations } from './operations.ts';
-import type { Part } from './part.ts';
+import { isContent, type Part } from './part.ts';
+import type { StepPath } from './vocabulary.ts';
 
 export interface StrategyRequest<O extends Operation = Operation> {
   readonly operation: O;
   readonly input: Operations[O]['input'];
 }
 
-/** A child call under way: iterate it for its parts. Leaving the iteration stops it. */
-export type ChildRun = AsyncIterable<Part>;
+/**
+ * A child call under way: iterate it for its parts. Leaving the iteration stops it. The child's answer comes as parts of
+ * `step`; parts of other steps tell how it came about and are passed on as they are.
+ */
+export interface ChildRun extends AsyncIterable<Part> {
+  readonly step: StepPath;
+}
+
+/** A part of a child's answer as the strategy's own; other parts stay as they are. */
+export function asOwn(part: Part, child: ChildRun, own: StepPath): Part {
+  return part.step === child.step && (isContent(part) || part.type === 'finish') ? { ...part, step: own } : part;
+}
 
 export interface StrategyContext<C> {
   readonly config: C;
@@ -37,3 +48,6 @@ export interface StrategyDefinition<C = unknown> {
   /** Yields the answer's parts for its own step (`context.options.step`) between those of its children. */
   run(context: StrategyContext<C>): AsyncIterable<Part>;
 }
+
+/** A strategy whose config is of any type: what a list of strategies holds. */
+export type AnyStrategyDefinition = Omit<StrategyDefinition<never>, 'config'> & { readonly config: ZodType };

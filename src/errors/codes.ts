@@ -155,6 +155,7 @@ export const ERROR_CODES = {
 
   // Combining
   all_models_failed: server(502, false, 'Every candidate failed. The message lists each with its reason.'),
+  orchestration_loop: server(508, false, 'Orchestrations call each other without end. The message names the step; change a member or the rule that leads back.'),
   all_members_failed: server(
     502,
     false,

@@ -1,0 +1,230 @@
+/** Asking a chat model from the command line: what `run` and `chat` share. */
+import { readFile } from 'node:fs/promises';
+import { basename, extname } from 'node:path';
+import { TuttiError } from '../errors/error.ts';
+import { readEvents, type Api } from './api.ts';
+import { style, type Output } from './output.ts';
+import { createProgress } from './progress.ts';
+
+export interface AskOptions {
+  readonly temperature?: number;
+  readonly maxTokens?: number;
+  readonly seed?: number;
+  readonly backend?: string;
+  readonly priority?: number;
+  readonly logprobs?: boolean;
+}
+
+/** One chunk of a streamed chat completion, as far as the command line reads it. */
+interface Chunk {
+  readonly model: string;
+  readonly choices: readonly {
+    readonly delta: {
+      readonly content?: string | null;
+      readonly reasoning_content?: string | null;
+      readonly tool_calls?: readonly {
+        readonly index: number;
+        readonly id?: string;
+        readonly function?: { readonly name?: string; readonly arguments?: string };
+      }[];
+    };
+    readonly logprobs?: { readonly content: readonly { readonly token: string; readonly logprob: number }[] } | null;
+    readonly finish_reason: string | null;
+  }[];
+  readonly usage?: unknown;
+  readonly tutti?: unknown;
+}
+
+export interface Asked {
+  readonly runId: string | null;
+  readonly model: string;
+  readonly text: string;
+  readonly toolCalls: { id: string; name: string; arguments: string }[];
+  readonly finishReason: string | null;
+  readonly usage: unknown;
+  readonly tutti: unknown;
+  readonly logprobs: { token: string; logprob: number }[];
+}
+
+/** Streams the answer to the terminal and gives it back. With `--json` nothing is printed here. */
+export async function ask(
+  api: Api,
+  output: Output,
+  body: Readonly<Record<string, unknown>>,
+  signal: AbortSignal,
+): Promise<Asked> {
+  const printer = createPrinter(output);
+  const answer: { -readonly [K in keyof Asked]: Asked[K] } = {
+    runId: null,
+    model: String(body.model),
+    text: '',
+    toolCalls: [],
+    finishReason: null,
+    usage: null,
+    tutti: null,
+    logprobs: [],
+  };
+  const loading = await watchLoading(api, output);
+  try {
+    const request = { ...body, stream: true, stream_options: { include_usage: true } };
+    const { response, runId } = await api.open('POST', '/v1/chat/completions', request, signal);
+    answer.runId = runId;
+    let done = false;
+    for await (const { data } of readEvents(response)) {
+      loading.stop();
+      if (data === '[DONE]') done = true;
+      else addChunk(answer, JSON.parse(data) as Chunk, printer);
+    }
+    if (!done) throw new TuttiError('stream_truncated', 'The answer broke off: the stream ended without its closing event.');
+  } finally {
+    loading.stop();
+  }
+  printer.end(answer);
+  return answer;
+}
+
+function addChunk(answer: { -readonly [K in keyof Asked]: Asked[K] }, chunk: Chunk, printer: Printer): void {
+  answer.model = chunk.model;
+  answer.usage = chunk.usage ?? answer.usage;
+  answer.tutti = chunk.tutti ?? answer.tutti;
+  const choice = chunk.choices[0];
+  if (choice === undefined) return;
+  printer.reasoning(choice.delta.reasoning_content ?? '');
+  printer.text(choice.delta.content ?? '');
+  answer.text += choice.delta.content ?? '';
+  for (const call of choice.delta.tool_calls ?? []) {
+    const entry = (answer.toolCalls[call.index] ??= { id: call.id ?? '', name: '', arguments: '' });
+    entry.name += call.function?.name ?? '';
+    entry.arguments += call.function?.arguments ?? '';
+  }
+  for (const { token, logprob } of choice.logprobs?.content ?? []) answer.logprobs.push({ token, logprob });
+  answer.finishReason = choice.finish_reason ?? answer.finishReason;
+}
+
+/** Shows a bar while a model is loaded for this call, from the server's events. Stop it at the first word. */
+async function watchLoading(api: Api, output: Output): Promise<{ stop(): void }> {
+  if (output.json) return { stop() {} };
+  const ended = new AbortController();
+  const progress = await createProgress(output);
+  const watch = async (): Promise<void> => {
+    for await (const { data } of api.events('GET', '/api/events?types=model.loading', undefined, ended.signal)) {
+      const event = JSON.parse(data) as { data: { model: string; fraction: number } };
+      if (!ended.signal.aborted) progress.update(`loading ${event.data.model}`, event.data.fraction);
+    }
+  };
+  // The bar is a courtesy: without the events there is none, and the call itself tells what is wrong.
+  watch().catch(() => progress.end());
+  return {
+    stop() {
+      if (ended.signal.aborted) return;
+      ended.abort();
+      progress.end();
+    },
+  };
+}
+
+interface Printer {
+  reasoning(text: string): void;
+  text(text: string): void;
+  end(answer: Asked): void;
+}
+
+function createPrinter(output: Output): Printer {
+  if (output.json) return { reasoning() {}, text() {}, end() {} };
+  let thinking = false;
+  return {
+    reasoning(text) {
+      if (text === '') return;
+      thinking = true;
+      output.write(style('dim', text));
+    },
+    text(text) {
+      if (text === '') return;
+      if (thinking) output.line('\n');
+      thinking = false;
+      output.write(text);
+    },
+    end: (answer) => printRest(output, answer),
+  };
+}
+
+function printRest(output: Output, answer: Asked): void {
+  if (answer.text !== '') output.line();
+  for (const call of answer.toolCalls) output.line(`${style('cyan', call.name)}(${call.arguments})`);
+  if (answer.finishReason === 'length') output.note('(the answer was cut at the longest length; see --max-tokens)');
+  for (const { token, logprob } of answer.logprobs)
+    output.line(`${(Math.exp(logprob) * 100).toFixed(1).padStart(6)} %  ${JSON.stringify(token)}`);
+}
+
+/** The body's settings, from the options. */
+export function settings(options: AskOptions): Record<string, unknown> {
+  return {
+    ...(options.temperature !== undefined && { temperature: options.temperature }),
+    ...(options.maxTokens !== undefined && { max_tokens: options.maxTokens }),
+    ...(options.seed !== undefined && { seed: options.seed }),
+    ...(options.logprobs === true && { logprobs: true }),
+    ...((options.backend !== undefined || options.priority !== undefined) && {
+      tutti: {
+        ...(options.backend !== undefined && { backend: options.backend }),
+        ...(options.priority !== undefined && { priority: options.priority }),
+      },
+    }),
+  };
+}
+
+const TYPES: Readonly<Record<string, string>> = {
+  '.png': 'image/png',
+  '.jpg': 'image/jpeg',
+  '.jpeg': 'image/jpeg',
+  '.gif': 'image/gif',
+  '.webp': 'image/webp',
+  '.pdf': 'application/pdf',
+  '.txt': 'text/plain',
+  '.md': 'text/markdown',
+  '.csv': 'text/csv',
+  '.json': 'application/json',
+};
+
+/** The files as parts of a message: read here, because the server may run elsewhere. */
+export async function attachments(files: {
+  image?: readonly string[];
+  audio?: readonly string[];
+  file?: readonly string[];
+}): Promise<unknown[]> {
+  const parts: unknown[] = [];
+  for (const path of files.image ?? []) parts.push({ type: 'image_url', image_url: { url: await dataUrl(path, 'image/png') } });
+  for (const path of files.audio ?? []) {
+    parts.push({
+      type: 'input_audio',
+      input_audio: { data: (await read(path)).toString('base64'), format: extname(path).slice(1) || 'wav' },
+    });
+  }
+  for (const path of files.file ?? [])
+    parts.push({ type: 'file', file: { filename: basename(path), file_data: await dataUrl(path, 'application/octet-stream') } });
+  return parts;
+}
+
+async function dataUrl(path: string, fallback: string): Promise<string> {
+  return `data:${TYPES[extname(path).toLowerCase()] ?? fallback};base64,${(await read(path)).toString('base64')}`;
+}
+
+export async function read(path: string): Promise<Buffer> {
+  try {
+    return await readFile(path);
+  } catch (cause) {
+    throw new TuttiError('file_not_found', `${path} cannot be read: ${cause instanceof Error ? cause.message : String(cause)}`, {
+      cause,
+    });
+  }
+}
+
+export async function readJson(path: string): Promise<unknown> {
+  const text = (await read(path)).toString('utf8');
+  try {
+    return JSON.parse(text);
+  } catch (cause) {
+    throw new TuttiError('invalid_json', `${path} is not JSON: ${cause instanceof Error ? cause.message : String(cause)}`, {
+      cause,
+    });
+  }
+}

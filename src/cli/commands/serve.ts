@@ -1,0 +1,111 @@
+/** `tutti serve`: runs the server until a signal ends it. */
+import { watch, type FSWatcher } from 'node:fs';
+import { basename, dirname } from 'node:path';
+import { TuttiError } from '../../errors/error.ts';
+import { createServer, type TuttiServer } from '../../server/app.ts';
+import { createTutti, type Tutti } from '../../tutti.ts';
+import type { CommandContext } from '../context.ts';
+import type { CommandRun } from '../program.ts';
+
+interface ServeOptions {
+  readonly port?: number;
+  readonly host?: string;
+  readonly watch?: boolean;
+  readonly plugin?: readonly string[];
+  readonly logLevel?: string;
+}
+
+/** Editors write a file in several steps: the config is read once they are quiet for so long. */
+const SETTLE_MS = 200;
+
+export const run: CommandRun = async (context, _args, given) => {
+  const options = given as ServeOptions;
+  const loaded = context.loadConfig(overridesOf(options));
+  const tutti = await createTutti({ loaded });
+  const server = await createServer(tutti, tutti.config.server);
+  const ending = untilSignal(tutti, context);
+  try {
+    const { url } = await server.listen();
+    announce(context, tutti, url, loaded.warnings);
+    using _watching =
+      options.watch === true && loaded.file !== null ? watchFile(loaded.file, () => reload(tutti, context)) : null;
+    await ending.signalled;
+    context.output.note('Finishing what runs; a second signal stops at once.');
+    await shutDown(server, tutti, ending.again);
+  } catch (error) {
+    await server.close({ graceMs: 0 });
+    await tutti.close({ graceMs: 0 });
+    throw error;
+  } finally {
+    ending[Symbol.dispose]();
+  }
+};
+
+function overridesOf(options: ServeOptions): Record<string, unknown> {
+  if (options.port !== undefined && !Number.isInteger(options.port)) {
+    throw new TuttiError('invalid_request', '--port takes a whole number.', { param: 'port' });
+  }
+  const log = options.logLevel === undefined ? undefined : { level: options.logLevel };
+  const server = { port: options.port, host: options.host, log };
+  return {
+    server: Object.fromEntries(Object.entries(server).filter(([, value]) => value !== undefined)),
+    ...(options.plugin && { plugins: [...options.plugin] }),
+  };
+}
+
+function announce({ output }: CommandContext, tutti: Tutti, url: string, warnings: readonly string[]): void {
+  for (const warning of warnings) output.note(`Warning: ${warning}`);
+  if (output.json) return output.data({ ready: true, url, pid: process.pid });
+  const models = tutti.registry.list().length;
+  output.line(`Tutti listens on ${url} with ${models} models (${url}/v1 for OpenAI clients, ${url}/docs for the rest).`);
+}
+
+/** SIGTERM and SIGINT end the server, SIGHUP reads the config again. */
+function untilSignal(tutti: Tutti, context: CommandContext): Disposable & { signalled: Promise<void>; again: AbortSignal } {
+  const first = Promise.withResolvers<void>();
+  const again = new AbortController();
+  let count = 0;
+  const end = (): void => {
+    count += 1;
+    if (count === 1) first.resolve();
+    else again.abort();
+  };
+  const hangUp = (): void => reload(tutti, context);
+  process.on('SIGTERM', end).on('SIGINT', end).on('SIGHUP', hangUp);
+  return {
+    signalled: first.promise,
+    again: again.signal,
+    [Symbol.dispose]: () => void process.off('SIGTERM', end).off('SIGINT', end).off('SIGHUP', hangUp),
+  };
+}
+
+async function shutDown(server: TuttiServer, tutti: Tutti, again: AbortSignal): Promise<void> {
+  const graceMs = tutti.config.server.grace_seconds * 1000;
+  const hurry = Promise.withResolvers<void>();
+  again.addEventListener('abort', () => hurry.resolve(), { once: true });
+  await Promise.race([server.close({ graceMs }), hurry.promise.then(() => server.close({ graceMs: 0 }))]);
+  await tutti.close({ graceMs: 0 });
+}
+
+function reload(tutti: Tutti, { output }: CommandContext): void {
+  tutti.reload().then(
+    ({ changed }) => output.note(changed.length === 0 ? 'The config did not change.' : `Config reloaded: ${changed.join(', ')}.`),
+    (error: unknown) => output.note(`The config was not reloaded, the old one stays:\n${TuttiError.from(error).message}`),
+  );
+}
+
+/** The folder is watched, not the file: editors replace files, and a watch of the old one would see no more. */
+function watchFile(file: string, changed: () => void): Disposable {
+  let timer: NodeJS.Timeout | undefined;
+  const watcher: FSWatcher = watch(dirname(file), (_event, name) => {
+    if (name !== basename(file) && name !== '.env') return;
+    clearTimeout(timer);
+    timer = setTimeout(changed, SETTLE_MS);
+  });
+  return {
+    [Symbol.dispose]() {
+      clearTimeout(timer);
+      watcher.close();
+    },
+  };
+}

@@ -1,0 +1,110 @@
+/** Collects the parts of a run into an answer. */
+import type { ToolCall } from '../contracts/chat.ts';
+import type { Answer, Choice, Execution } from '../contracts/library.ts';
+import type { FinishReason, Part, TokenLogprob } from '../contracts/part.ts';
+import type { RunRecord } from '../contracts/run.ts';
+import { ROOT } from '../runs/run-tree.ts';
+
+interface Draft {
+  text: string[];
+  reasoning: string[];
+  toolCalls: { id: string; name: string; arguments: string[] }[];
+  logprobs: TokenLogprob[];
+  finishReason: FinishReason;
+}
+
+/** Reads an execution to its end. Errors: those of the run. */
+export async function collectAnswer({ parts, record }: Execution): Promise<Answer> {
+  const drafts = new Map<number, Draft>();
+  let artifact: unknown;
+  for await (const part of parts) {
+    if (part.step !== ROOT) continue;
+    if (part.type === 'artifact') artifact = part.value;
+    add(drafts, part);
+  }
+  const run = record();
+  const choices = [...drafts].sort(([a], [b]) => a - b).map(([index, draft]) => toChoice(index, draft));
+  const first: Choice = choices[0] ?? {
+    index: 0,
+    text: '',
+    reasoning: null,
+    toolCalls: [],
+    finishReason: 'stop',
+    logprobs: null,
+  };
+  return {
+    runId: run.id,
+    model: run.model ?? run.target,
+    text: first.text,
+    output: artifact ?? first.text,
+    toolCalls: first.toolCalls,
+    choices,
+    finishReason: first.finishReason,
+    usage: run.usage,
+    usageByModel: run.usageByModel,
+    costUsd: run.costUsd,
+    confidence: run.confidence,
+    executionTimeMs: (run.endedAt ?? run.startedAt) - run.startedAt,
+    modelsUsed: modelsUsed(run),
+    fallbackChain: triedModels(run),
+    route: run.route,
+  };
+}
+
+function add(drafts: Map<number, Draft>, part: Part): void {
+  if (!('choice' in part)) return;
+  let draft = drafts.get(part.choice);
+  if (draft === undefined)
+    drafts.set(part.choice, (draft = { text: [], reasoning: [], toolCalls: [], logprobs: [], finishReason: 'stop' }));
+  switch (part.type) {
+    case 'text-delta':
+      draft.text.push(part.text);
+      if (part.logprobs !== undefined) draft.logprobs.push(...part.logprobs);
+      return;
+    case 'reasoning-delta':
+      draft.reasoning.push(part.text);
+      return;
+    case 'tool-call-delta': {
+      const call = (draft.toolCalls[part.index] ??= { id: '', name: '', arguments: [] });
+      call.id ||= part.id ?? '';
+      call.name += part.name ?? '';
+      call.arguments.push(part.arguments ?? '');
+      return;
+    }
+    case 'finish':
+      draft.finishReason = part.reason;
+      return;
+    case 'artifact':
+      return;
+    default:
+      part satisfies never;
+  }
+}
+
+function toChoice(index: number, draft: Draft): Choice {
+  const toolCalls = draft.toolCalls.map((call): ToolCall => ({
+    id: call.id,
+    type: 'function',
+    function: { name: call.name, arguments: call.arguments.join('') },
+  }));
+  return {
+    index,
+    text: draft.text.join(''),
+    reasoning: draft.reasoning.length === 0 ? null : draft.reasoning.join(''),
+    toolCalls,
+    finishReason: draft.finishReason,
+    logprobs: draft.logprobs.length === 0 ? null : draft.logprobs,
+  };
+}
+
+/** The models that worked for the run, each once, in the order of their first call. */
+export function modelsUsed(run: RunRecord): string[] {
+  const used = run.steps.filter((step) => step.model !== null && step.backend !== null && step.status === 'completed');
+  return [...new Set(used.map((step) => step.model ?? ''))];
+}
+
+/** The candidates of the run itself that were tried, in order. */
+export function triedModels(run: RunRecord): string[] {
+  const tried = run.steps.filter((step) => step.parent === ROOT && step.model !== null);
+  return [...new Set(tried.map((step) => step.model ?? ''))];
+}

@@ -1,0 +1,221 @@
+/**
+ * The configured backends and the models they report.
+ *
+ * A backend is `starting` until its first listing is over, then `up` or `down`. Listings of one backend never overlap:
+ * who asks while one is under way joins it. A backend that is down stays usable by explicit id (its next call tells), and
+ * its models stay registered, so that a short outage does not turn into "unknown model".
+ */
+import { join } from 'node:path';
+import { isDeepStrictEqual } from 'node:util';
+import type { Backend, AnyBackendDefinition } from '../contracts/backend.ts';
+import type { Clock } from '../contracts/clock.ts';
+import type { EventBus } from '../contracts/event.ts';
+import type { Logger } from '../contracts/logger.ts';
+import type { ModelDescriptor } from '../contracts/model.ts';
+import type { BackendId } from '../contracts/vocabulary.ts';
+import { TuttiError } from '../errors/error.ts';
+import { nearest } from '../lib/nearest.ts';
+
+export type BackendState = 'starting' | 'up' | 'down';
+
+/** One backend as `GET /api/backends` and `tutti doctor` show it. */
+export interface BackendStatus {
+  readonly id: BackendId;
+  readonly type: string;
+  readonly residency: 'local' | 'remote';
+  readonly state: BackendState;
+  readonly models: number;
+  readonly error: { readonly code: string; readonly message: string } | null;
+}
+
+/** An entry of `backends:`; `default_model` and `gpu_memory_limit_mb` are read by the composition, the rest by its kind. */
+export type BackendEntry = { readonly type: string; readonly [key: string]: unknown };
+
+interface Slot {
+  readonly backend: Backend;
+  readonly entry: BackendEntry | null;
+  readonly stop: AbortController;
+  state: BackendState;
+  error: TuttiError | null;
+  models: number;
+  listing: Promise<void> | null;
+}
+
+export interface BackendsOptions {
+  /** Kinds that can be made now. */
+  readonly definitions: ReadonlyMap<string, AnyBackendDefinition>;
+  /** Each backend gets a folder of its own below. */
+  readonly dataDir: string;
+  /** Where relative paths of the config start. */
+  readonly directory: string;
+  readonly events: EventBus;
+  readonly log: Logger;
+  readonly clock: Clock;
+  readonly publish: (id: BackendId, models: readonly ModelDescriptor[]) => void;
+  readonly withdraw: (id: BackendId) => void;
+  /** How often remote backends are asked for their models. Milliseconds; default 60,000. */
+  readonly refreshMs?: number;
+}
+
+/** A remote listing that takes longer counts as down. */
+const LIST_TIMEOUT_MS = 10_000;
+
+export class Backends implements AsyncDisposable {
+  readonly #slots = new Map<BackendId, Slot>();
+  readonly #options: BackendsOptions;
+  #definitions: ReadonlyMap<string, AnyBackendDefinition>;
+  #timer: Disposable | null = null;
+
+  constructor(options: BackendsOptions) {
+    this.#options = options;
+    this.#definitions = options.definitions;
+    this.#schedule();
+  }
+
+  /** Replaces the kinds that can be made, after plug-ins were loaded. */
+  define(definitions: ReadonlyMap<string, AnyBackendDefinition>): void {
+    this.#definitions = definitions;
+  }
+
+  /** Settles when every backend has listed its models once, or failed to. */
+  settled(): Promise<void> {
+    return this.refresh();
+  }
+
+  #schedule(): void {
+    this.#timer = this.#options.clock.after(this.#options.refreshMs ?? 60_000, () => {
+      void this.refresh({ residency: 'remote' }).then(() => this.#timer !== null && this.#schedule());
+    });
+  }
+
+  /**
+   * Makes the configured ones, keeps those that did not change, and disposes of those that are gone (after `drained`).
+   * Errors of making one are thrown: they are errors of the config.
+   */
+  async apply(
+    entries: Readonly<Record<BackendId, BackendEntry>>,
+    parse: (entry: BackendEntry) => unknown,
+  ): Promise<void> {
+    const gone = [...this.#slots].filter(([id, slot]) => slot.entry !== null && !isDeepStrictEqual(entries[id], slot.entry));
+    const made: [BackendId, Backend, BackendEntry][] = [];
+    for (const [id, entry] of Object.entries(entries)) {
+      if (this.#slots.has(id) && !gone.some(([old]) => old === id)) continue;
+      made.push([id, await this.#create(id, entry, parse(entry)), entry]);
+    }
+    await Promise.all(gone.map(([id]) => this.remove(id)));
+    for (const [id, backend, entry] of made) this.#place(id, backend, entry);
+  }
+
+  async #create(id: BackendId, entry: BackendEntry, config: unknown): Promise<Backend> {
+    const definition = this.#definitions.get(entry.type);
+    if (definition === undefined)
+      throw new TuttiError('config_invalid', `backends.${id}.type: there is no kind of backend called \`${entry.type}\`.`);
+    const { dataDir, directory, log, clock } = this.#options;
+    return definition.create(config as never, { id, dataDir: join(dataDir, 'backends', id), directory, log, clock });
+  }
+
+  /** Adds one that was made in code. */
+  add(backend: Backend): void {
+    if (this.#slots.has(backend.id)) {
+      throw new TuttiError('invalid_request', `There is a backend called \`${backend.id}\` already.`, { param: 'id' });
+    }
+    this.#place(backend.id, backend, null);
+  }
+
+  #place(id: BackendId, backend: Backend, entry: BackendEntry | null): void {
+    this.#slots.set(id, {
+      backend,
+      entry,
+      stop: new AbortController(),
+      state: 'starting',
+      error: null,
+      models: 0,
+      listing: null,
+    });
+  }
+
+  /** Takes it out at once and disposes of it; its loaded models must have been drained by the caller. */
+  async remove(id: BackendId): Promise<void> {
+    const slot = this.#slots.get(id);
+    if (slot === undefined) return;
+    this.#slots.delete(id);
+    slot.stop.abort();
+    this.#options.withdraw(id);
+    await slot.backend[Symbol.asyncDispose]();
+  }
+
+  has(id: BackendId): boolean {
+    return this.#slots.has(id);
+  }
+
+  /** Errors: `unknown_backend`, which names the known ones. */
+  get(id: BackendId): Backend {
+    const slot = this.#slots.get(id);
+    if (slot !== undefined) return slot.backend;
+    const known = this.ids();
+    const close = nearest(id, known);
+    throw new TuttiError(
+      'unknown_backend',
+      `There is no backend \`${id}\`. ${known.length === 0 ? 'None is configured.' : `Known: ${(close.length > 0 ? [...new Set([...close, ...known])] : known).join(', ')}.`}`,
+      { param: 'backend', details: { known } },
+    );
+  }
+
+  ids(): BackendId[] {
+    return [...this.#slots.keys()];
+  }
+
+  values(): Backend[] {
+    return [...this.#slots.values()].map((slot) => slot.backend);
+  }
+
+  list(): BackendStatus[] {
+    return [...this.#slots].map(([id, slot]) => ({
+      id,
+      type: slot.backend.type,
+      residency: slot.backend.residency,
+      state: slot.state,
+      models: slot.models,
+      error: slot.error === null ? null : { code: slot.error.code, message: slot.error.message },
+    }));
+  }
+
+  /** Asks backends for their models; never rejects, the state says how it went. */
+  async refresh(filter: { residency?: 'local' | 'remote'; id?: BackendId } = {}): Promise<void> {
+    const chosen = [...this.#slots].filter(
+      ([id, slot]) =>
+        (filter.id === undefined || filter.id === id) &&
+        (filter.residency === undefined || filter.residency === slot.backend.residency),
+    );
+    await Promise.all(chosen.map(([id, slot]) => (slot.listing ??= this.#list(id, slot).finally(() => (slot.listing = null)))));
+  }
+
+  async #list(id: BackendId, slot: Slot): Promise<void> {
+    try {
+      const models = await slot.backend.list(AbortSignal.any([slot.stop.signal, AbortSignal.timeout(LIST_TIMEOUT_MS)]));
+      if (this.#slots.get(id) !== slot) return;
+      this.#options.publish(id, models);
+      slot.models = models.length;
+      this.#setState(id, slot, 'up', null);
+    } catch (error) {
+      if (this.#slots.get(id) === slot) this.#setState(id, slot, 'down', TuttiError.from(error, 'upstream_unreachable'));
+    }
+  }
+
+  #setState(id: BackendId, slot: Slot, state: BackendState, error: TuttiError | null): void {
+    const before = slot.state;
+    slot.state = state;
+    slot.error = error;
+    if (state === 'up' && before !== 'up') this.#options.events.publish('backend.up', { backend: id, models: slot.models });
+    if (state !== 'down' || before === 'down' || error === null) return;
+    const { code, message, retryable } = error;
+    this.#options.events.publish('backend.down', { backend: id, error: { code, message, retryable } });
+    this.#options.log.warn({ backend: id, code }, `backend ${id} is down: ${message}`);
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#timer?.[Symbol.dispose]();
+    this.#timer = null;
+    await Promise.all(this.ids().map((id) => this.remove(id)));
+  }
+}

@@ -1,0 +1,56 @@
+/** From what a caller of the library writes to the input of a `chat` call. */
+import { chatInput, chatSettings, type ChatInput, type ChatMessage, type ContentPart } from '../contracts/chat.ts';
+import type { InputPart, Parameters, RunInput, RunRequest } from '../contracts/library.ts';
+import { TuttiError } from '../errors/error.ts';
+import { formatPath } from '../config/issues.ts';
+import { toContentPart, type MediaAccess } from './media.ts';
+
+/** Errors: `invalid_request` with the field's path, and those of reading media. */
+export async function toChatInput(request: RunRequest, access: MediaAccess): Promise<ChatInput> {
+  const { known, extra } = splitParameters(request.parameters ?? {});
+  const candidate = {
+    ...known,
+    messages: await toMessages(request.input, access),
+    ...(request.tools !== undefined && { tools: [...request.tools] }),
+    ...(request.toolChoice !== undefined && { tool_choice: request.toolChoice }),
+    ...(request.responseFormat !== undefined && { response_format: request.responseFormat }),
+    ...(Object.keys(extra).length > 0 && { extra }),
+  };
+  const parsed = chatInput.safeParse(candidate);
+  if (parsed.success) return parsed.data;
+  const issue = parsed.error.issues[0];
+  const param = formatPath(issue?.path ?? []);
+  throw new TuttiError('invalid_request', `${param}: ${issue?.message ?? 'invalid'}`, { param });
+}
+
+async function toMessages(input: RunInput, access: MediaAccess): Promise<ChatMessage[]> {
+  if (typeof input === 'string') {
+    if (input.trim() === '') throw new TuttiError('invalid_request', 'input is empty.', { param: 'input' });
+    return [{ role: 'user', content: input }];
+  }
+  if (!Array.isArray(input) || input.length === 0) {
+    throw new TuttiError('invalid_request', 'input must be a text, a list of parts, or a list of messages.', { param: 'input' });
+  }
+  if (isMessages(input)) return [...input];
+  const content: ContentPart[] = [];
+  for (const [i, part] of (input as readonly InputPart[]).entries())
+    content.push(await toContentPart(part, access, `input[${i}]`));
+  return [{ role: 'user', content }];
+}
+
+function isMessages(input: readonly unknown[]): input is readonly ChatMessage[] {
+  return input.every((item) => typeof item === 'object' && item !== null && 'role' in item);
+}
+
+/** Settings by their wire names; what is no setting of a chat call goes on to remote models. */
+export function splitParameters(parameters: Parameters): { known: Record<string, unknown>; extra: Record<string, unknown> } {
+  const known: Record<string, unknown> = {};
+  const extra: Record<string, unknown> = {};
+  for (const [name, value] of Object.entries(parameters)) {
+    if (value === undefined) continue;
+    const wire = name.replaceAll(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`);
+    if (Object.hasOwn(chatSettings.shape, wire)) known[wire] = value;
+    else extra[name] = value;
+  }
+  return { known, extra };
+}

@@ -1,0 +1,169 @@
+/** The whole config: the sections of all parts, put together, and the checks that need more than one of them. */
+import { z } from 'zod';
+import type { AnyBackendDefinition } from '../contracts/backend.ts';
+import type { AnyStrategyDefinition } from '../contracts/strategy.ts';
+import { BACKEND_ID_PATTERN, CAPABILITY_PATTERN } from '../contracts/vocabulary.ts';
+import type { ConfigShape } from '../config/load.ts';
+import { shapeOf } from '../config/walk.ts';
+import { TuttiError } from '../errors/error.ts';
+import { nearest } from '../lib/nearest.ts';
+import { poolSchema } from '../pool/schema.ts';
+import { modelEntrySchema } from '../registry/schema.ts';
+import { compileRules } from '../router/rules.ts';
+import { orchestratorSchema, routingSchema } from '../router/schema.ts';
+import { runsSchema } from '../runs/schema.ts';
+import { serverSchema } from '../server/schema.ts';
+import { findCycle, unknownTargets } from './orchestration-graph.ts';
+
+/** Keys of every backend, whatever its type: read by the composition, not by the backend's own schema. */
+const backendCommon = {
+  /** The model that answers when a call names only this backend. */
+  default_model: z.string().min(1).optional(),
+};
+
+const backendEntry = z.looseObject({ type: z.string().min(1), ...backendCommon });
+const orchestrationEntry = z.looseObject({ strategy: z.string().min(1) });
+
+const named = (pattern: RegExp, what: string): z.ZodString => z.string().regex(pattern, what);
+
+export const configSchema = z.strictObject({
+  server: serverSchema.prefault({}),
+  /** Where the database, downloads and logs live. Relative to the config file. */
+  data_dir: z.string().min(1).default('./.tutti'),
+  backends: z
+    .record(
+      named(
+        BACKEND_ID_PATTERN,
+        'a backend’s name has lower-case letters, digits, dashes and underscores, and begins with a letter',
+      ),
+      backendEntry,
+    )
+    .optional(),
+  models: z.record(z.string().min(1), modelEntrySchema).default({}),
+  aliases: z.record(z.string().min(1), z.union([z.string().min(1), z.array(z.string().min(1)).min(1)])).default({}),
+  /** Packages or files that export backends, models or strategies. */
+  plugins: z.array(z.string().min(1)).default([]),
+  pool: poolSchema.prefault({}),
+  orchestrator: orchestratorSchema.prefault({}),
+  routing: routingSchema.prefault({}),
+  orchestrations: z.record(z.string().min(1), orchestrationEntry).default({}),
+  runs: runsSchema.prefault({}),
+});
+export type TuttiConfig = z.output<typeof configSchema>;
+
+export interface Kinds {
+  readonly backends: ReadonlyMap<string, AnyBackendDefinition>;
+  readonly strategies: ReadonlyMap<string, AnyStrategyDefinition>;
+}
+
+/** The config's shape with the kinds of backends and strategies that are there: built in ones and those of plug-ins. */
+export function configShape(kinds: Kinds): ConfigShape<TuttiConfig> {
+  return {
+    schema: configSchema as z.ZodType<TuttiConfig>,
+    entrySchema: (path, data) => entrySchema(kinds, path, data),
+    check: (config, issue) => check(kinds, config, issue),
+  };
+}
+
+/** The keys of one backend's entry that its kind reads: not `type`, and what is common to all only if it asks for it. */
+export function ownBackendConfig(
+  definition: AnyBackendDefinition,
+  entry: Readonly<Record<string, unknown>>,
+): Record<string, unknown> {
+  const own = shapeOf(definition.config) ?? {};
+  return Object.fromEntries(
+    Object.entries(entry).filter(([key]) => key !== 'type' && (!Object.hasOwn(backendCommon, key) || Object.hasOwn(own, key))),
+  );
+}
+
+function entrySchema(kinds: Kinds, path: readonly PropertyKey[], data: unknown): z.core.$ZodType | null {
+  if (path.length !== 2) return null;
+  const entry = ((data as Record<string, Record<string, unknown> | undefined>)[String(path[0])] ?? {})[String(path[1])] as
+    | Record<string, unknown>
+    | undefined;
+  if (path[0] === 'backends') {
+    const definition = kinds.backends.get(String(entry?.type));
+    return definition === undefined ? null : withCommon(definition.config);
+  }
+  if (path[0] === 'orchestrations') return kinds.strategies.get(String(entry?.strategy))?.config ?? null;
+  return null;
+}
+
+function withCommon(own: z.ZodType): z.ZodType {
+  return own instanceof z.ZodObject ? own.extend({ type: z.string(), ...backendCommon }) : own;
+}
+
+type Report = (path: readonly PropertyKey[], reason: string) => void;
+
+function check(kinds: Kinds, config: TuttiConfig, issue: Report): void {
+  for (const [id, entry] of Object.entries(config.backends ?? {})) {
+    const definition = kinds.backends.get(entry.type);
+    if (definition === undefined) {
+      issue(
+        ['backends', id, 'type'],
+        `there is no kind of backend \`${entry.type}\`; known: ${[...kinds.backends.keys()].join(', ')}`,
+      );
+      continue;
+    }
+    report(definition.config.safeParse(ownBackendConfig(definition, entry)), ['backends', id], issue);
+  }
+  try {
+    compileRules(config.routing.rules);
+  } catch (error) {
+    const failure = TuttiError.from(error);
+    const index = failure.details.rule;
+    issue(['routing', 'rules', ...(typeof index === 'number' ? [index, 'when'] : [])], failure.message);
+  }
+  checkNames(config, issue);
+  checkOrchestrations(kinds, config, issue);
+}
+
+function report(result: z.ZodSafeParseResult<unknown>, prefix: readonly PropertyKey[], issue: Report): void {
+  for (const problem of result.error?.issues ?? []) {
+    if (problem.code === 'unrecognized_keys')
+      for (const key of problem.keys) issue([...prefix, ...problem.path, key], 'no such key');
+    else issue([...prefix, ...problem.path], problem.message);
+  }
+}
+
+/** Orchestrations and aliases never take a backend's, a capability's, each other's or `auto`'s name. */
+function checkNames(config: TuttiConfig, issue: Report): void {
+  const backends = new Set(['embedded', ...Object.keys(config.backends ?? {})]);
+  for (const [section, names] of [
+    ['aliases', config.aliases],
+    ['orchestrations', config.orchestrations],
+  ] as const) {
+    for (const name of Object.keys(names)) {
+      if (name === 'auto') issue([section, name], '`auto` is a word of Tutti’s own');
+      else if (backends.has(name)) issue([section, name], 'a backend has this name');
+      else if (section === 'aliases' && Object.hasOwn(config.orchestrations, name))
+        issue([section, name], 'an orchestration has this name');
+      else if (name.includes(':') && backends.has(name.slice(0, name.indexOf(':'))))
+        issue([section, name], 'this would hide a model of that backend');
+    }
+  }
+}
+
+function checkOrchestrations(kinds: Kinds, config: TuttiConfig, issue: Report): void {
+  const members = new Map<string, readonly string[]>();
+  for (const [name, entry] of Object.entries(config.orchestrations)) {
+    const definition = kinds.strategies.get(entry.strategy);
+    if (definition === undefined) {
+      const [guess] = nearest(entry.strategy, kinds.strategies.keys(), 1);
+      issue(
+        ['orchestrations', name, 'strategy'],
+        `there is no strategy \`${entry.strategy}\`${guess === undefined ? '' : `; did you mean \`${guess}\`?`} (known: ${[...kinds.strategies.keys()].join(', ')})`,
+      );
+      continue;
+    }
+    const parsed = definition.config.safeParse(entry);
+    report(parsed, ['orchestrations', name], issue);
+    if (parsed.success) members.set(name, definition.describe(parsed.data as never).members);
+  }
+  const backends = config.backends === undefined ? null : new Set(['embedded', ...Object.keys(config.backends)]);
+  for (const { orchestration, target, hint } of unknownTargets(members, config, backends, CAPABILITY_PATTERN)) {
+    issue(['orchestrations', orchestration], `the member \`${target}\` is no model, alias, orchestration or capability${hint}`);
+  }
+  const cycle = findCycle(members, config.aliases);
+  if (cycle !== null) issue(['orchestrations', cycle[0] ?? ''], `these call each other without end: ${cycle.join(' → ')}`);
+}

@@ -1,0 +1,32 @@
+/** The kinds of backends and strategies that are there: built in ones, and those that plug-ins add. */
+import type { AnyBackendDefinition } from '../contracts/backend.ts';
+import type { Plugin } from '../contracts/plugin.ts';
+import type { AnyStrategyDefinition } from '../contracts/strategy.ts';
+import { TuttiError } from '../errors/error.ts';
+import { openAiCompatibleBackend } from '../backends/openai-compatible/schema.ts';
+import { fallbackStrategy } from '../strategies/fallback.ts';
+import type { Kinds } from './config-schema.ts';
+
+const BACKENDS: readonly AnyBackendDefinition[] = [openAiCompatibleBackend];
+const STRATEGIES: readonly AnyStrategyDefinition[] = [fallbackStrategy];
+
+/** Errors: `plugin_invalid` when two bring the same kind. */
+export function collectKinds(plugins: readonly Plugin[]): Kinds {
+  const backends = new Map(BACKENDS.map((definition) => [definition.type, definition]));
+  const strategies = new Map(STRATEGIES.map((definition) => [definition.strategy, definition]));
+  for (const plugin of plugins) {
+    for (const definition of plugin.backends ?? []) {
+      if (backends.has(definition.type)) throw taken(plugin, 'backend', definition.type);
+      backends.set(definition.type, definition);
+    }
+    for (const definition of plugin.strategies ?? []) {
+      if (strategies.has(definition.strategy)) throw taken(plugin, 'strategy', definition.strategy);
+      strategies.set(definition.strategy, definition);
+    }
+  }
+  return { backends, strategies };
+}
+
+function taken(plugin: Plugin, what: string, name: string): TuttiError {
+  return new TuttiError('plugin_invalid', `The plug-in ${plugin.name} brings the ${what} \`${name}\`, which is there already.`);
+}

@@ -1,0 +1,60 @@
+/** A member of an orchestration: a model's id, or the model with settings of its own. One model may be a member several times. */
+import { z } from 'zod';
+import { chatSettings, type ChatInput, type ChatMessage } from './chat.ts';
+
+const settings = chatSettings.pick({
+  temperature: true,
+  top_p: true,
+  top_k: true,
+  min_p: true,
+  max_tokens: true,
+  seed: true,
+  stop: true,
+  reasoning_effort: true,
+});
+
+export const memberConfig = z
+  .union([
+    z.string().min(1),
+    settings
+      .extend({
+        /** An id, alias, orchestration or capability. */
+        model: z.string().min(1),
+        /** Put before the conversation as a system message. */
+        instructions: z.string().min(1).optional(),
+        /** What this member is called in traces and results. Default: the model's name, numbered when it occurs twice. */
+        name: z.string().min(1).optional(),
+      })
+      .strict(),
+  ])
+  .transform((value) => (typeof value === 'string' ? { model: value } : value));
+
+export type Member = z.infer<typeof memberConfig> & { readonly instructions?: string; readonly name?: string };
+
+/** The member's own settings over the request's, and its instructions before the conversation. */
+export function inputForMember(input: ChatInput, member: Member): ChatInput {
+  const { model: _model, instructions, name: _name, ...own } = member;
+  const set = Object.fromEntries(Object.entries(own).filter(([, value]) => value !== undefined && value !== null));
+  const result: ChatInput = { ...input, ...set };
+  return instructions === undefined ? result : { ...result, messages: withInstructions(input.messages, instructions) };
+}
+
+/** Joined with a system message that is already there: many chat templates take one only, and only at the start. */
+function withInstructions(messages: readonly ChatMessage[], instructions: string): ChatMessage[] {
+  const [first, ...rest] = messages;
+  if (first?.role === 'system' && typeof first.content === 'string') {
+    return [{ ...first, content: `${instructions}\n\n${first.content}` }, ...rest];
+  }
+  return [{ role: 'system', content: instructions }, ...messages];
+}
+
+/** Step keys of members: the name or the model's, made unique by a number from the second on. */
+export function memberKeys(members: readonly Member[]): string[] {
+  const used = new Map<string, number>();
+  return members.map((member) => {
+    const base = member.name ?? member.model;
+    const count = (used.get(base) ?? 0) + 1;
+    used.set(base, count);
+    return count === 1 ? base : `${base}#${count}`;
+  });
+}

@@ -1,0 +1,275 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { z } from 'zod';
+import type { Part } from './contracts/part.ts';
+import type { AnyStrategyDefinition, StrategyDefinition } from './contracts/strategy.ts';
+import { asOwn } from './contracts/strategy.ts';
+import { TuttiError } from './errors/error.ts';
+import { EventMonitor } from './testing/event-monitor.ts';
+import { FakeBackend } from './testing/fake-backend.ts';
+import { createTutti, getTutti, type Tutti, type TuttiOptions } from './tutti.ts';
+
+let directory: string;
+let open: Tutti[] = [];
+beforeEach(() => {
+  directory = mkdtempSync(join(tmpdir(), 'tutti-'));
+});
+afterEach(async () => {
+  for (const tutti of open) await tutti.close();
+  open = [];
+  rmSync(directory, { recursive: true });
+});
+
+async function start(options: TuttiOptions = {}): Promise<Tutti> {
+  const tutti = await createTutti({ directory, environment: {}, log: 'silent', discover: false, ...options });
+  await tutti.backends.settled();
+  open.push(tutti);
+  return tutti;
+}
+
+const down = new TuttiError('upstream_error', 'down for a while', { retryable: true });
+
+async function rejection(promise: Promise<unknown>): Promise<TuttiError> {
+  const error: unknown = await promise.then(
+    () => expect.fail('it should have failed'),
+    (thrown: unknown) => thrown,
+  );
+  return TuttiError.isInstance(error) ? error : expect.fail(`no TuttiError: ${String(error)}`);
+}
+
+describe('asking', () => {
+  it('answers with a model of a backend made in code, and keeps the run', async () => {
+    const tutti = await start({ backends: [new FakeBackend({ models: { a: { answer: 'Hello there' } } })] });
+    const answer = await tutti.run({ model: 'fake:a', input: 'Hi' });
+    expect(answer).toMatchObject({
+      text: 'Hello there',
+      output: 'Hello there',
+      model: 'fake:a',
+      fallbackChain: ['fake:a'],
+      modelsUsed: ['fake:a'],
+    });
+    const run = tutti.runs.get(answer.runId);
+    expect(run).toMatchObject({ status: 'completed', target: 'fake:a', model: 'fake:a', backend: 'fake', operation: 'chat' });
+    expect(run?.steps.map((step) => step.path)).toContain('root/0');
+  });
+
+  it('streams parts of the root step and ends with one finish', async () => {
+    const tutti = await start({ backends: [new FakeBackend({ models: { a: { answer: 'one two three' } } })] });
+    const parts: Part[] = [];
+    for await (const part of tutti.stream({ model: 'a', input: 'Hi' })) parts.push(part);
+    const root = parts.filter((part) => part.step === 'root');
+    expect(root.filter((part) => part.type === 'finish')).toHaveLength(1);
+    expect(root.map((part) => (part.type === 'text-delta' ? part.text : '')).join('')).toBe('one two three');
+  });
+
+  it('falls back to the next of a chain when a model fails before or, for a whole answer, in the middle', async () => {
+    const backend = new FakeBackend({
+      models: {
+        early: { answer: { failBefore: down } },
+        middle: { answer: { text: 'half an', failAfter: { deltas: 1, error: down } } },
+        good: { answer: 'fine' },
+      },
+    });
+    const tutti = await start({ backends: [backend], routing: { retries: 0 } });
+    tutti.setFallbacks('fake:early', ['fake:middle', 'good']);
+    const answer = await tutti.run({ model: 'early', input: 'Hi' });
+    expect(answer).toMatchObject({ text: 'fine', model: 'fake:good', fallbackChain: ['fake:early', 'fake:middle', 'fake:good'] });
+    expect(tutti.runs.get(answer.runId)?.fallbacks).toBe(2);
+  });
+
+  it('names the nearest models when there is none of that name', async () => {
+    const tutti = await start({ backends: [new FakeBackend({ models: { llama: {} } })] });
+    expect(() =>
+      tutti.execute({ operation: 'chat', model: 'lama', input: { messages: [{ role: 'user', content: 'x' }] } }),
+    ).toThrow(/fake:llama/);
+    expect((await rejection(tutti.run({ model: 'lama', input: 'x' }))).code).toBe('model_not_found');
+  });
+
+  it('cancels a run by its id, and the model stops', async () => {
+    const backend = new FakeBackend({ models: { slow: { answer: { text: 'never', gate: new Promise(() => {}) } } } });
+    const tutti = await start({ backends: [backend] });
+    const running = rejection(tutti.run({ model: 'slow', input: 'x' }));
+    const call = await backend.nextCall();
+    expect(tutti.runs.cancel(tutti.runs.active()[0]?.id ?? '')).toBe(true);
+    expect((await running).code).toBe('cancelled');
+    await call.ended;
+    expect(backend.calls[0]?.state).toBe('cancelled');
+  });
+
+  it('answers batches and several models in order, each with its own error', async () => {
+    const backend = new FakeBackend({ models: { a: { answer: 'A' }, b: { answer: { failBefore: down } } } });
+    const tutti = await start({ backends: [backend], routing: { retries: 0 } });
+    const batch = await tutti.runBatch({ model: 'a', inputs: ['1', '', '3'] });
+    expect(batch.map((result) => result.answer?.text ?? result.error?.code)).toEqual(['A', 'invalid_request', 'A']);
+    const parallel = await tutti.runParallel({ models: ['b', 'a'], input: 'x' });
+    expect(parallel.map((result) => result.answer?.text ?? result.error?.code)).toEqual(['upstream_error', 'A']);
+  });
+
+  it('embeds texts', async () => {
+    const tutti = await start({ backends: [new FakeBackend({ models: { e: { embed: () => [1, 0] } } })] });
+    expect((await tutti.embed({ input: ['a', 'b'] })).vectors).toEqual([
+      [1, 0],
+      [1, 0],
+    ]);
+  });
+});
+
+describe('orchestrations', () => {
+  const failing = { answer: { failBefore: down } };
+  it('are models: called by name, nested, traced below their own step', async () => {
+    const backend = new FakeBackend({ models: { a: failing, b: failing, c: { answer: 'from c' } } });
+    const orchestrations = {
+      outer: { strategy: 'fallback', members: ['inner', { model: 'fake:c', instructions: 'Be brief.', temperature: 0 }] },
+      inner: { strategy: 'fallback', members: ['fake:a', 'fake:b'] },
+    };
+    const tutti = await start({ backends: [backend], orchestrations, routing: { retries: 0 } });
+    const answer = await tutti.run({ model: 'outer', input: 'Hi' });
+    expect(answer.text).toBe('from c');
+    expect(answer.modelsUsed).toEqual(['fake:c']);
+    expect(backend.calls.at(-1)?.input).toMatchObject({
+      temperature: 0,
+      messages: [
+        { role: 'system', content: 'Be brief.' },
+        { role: 'user', content: 'Hi' },
+      ],
+    });
+    const paths = tutti.runs.get(answer.runId)?.steps.map((step) => step.path);
+    expect(paths).toEqual(expect.arrayContaining(['root/0', 'root/0/inner', 'root/0/inner/0/fake:a', 'root/0/fake:c/0']));
+  });
+
+  it('tell each member’s reason when all fail', async () => {
+    const orchestrations = { safe: { strategy: 'fallback', members: ['fake:a', 'fake:b'] } };
+    const tutti = await start({
+      backends: [new FakeBackend({ models: { a: failing, b: failing } })],
+      orchestrations,
+      routing: { retries: 0 },
+    });
+    const error = await rejection(tutti.run({ model: 'safe', input: 'x' }));
+    expect(error.code).toBe('all_members_failed');
+    expect(error.message).toMatch(/fake:a: down for a while .*fake:b: down for a while/);
+  });
+
+  it('that find themselves again through a rule end with an error', async () => {
+    const tutti = await start({
+      backends: [new FakeBackend()],
+      orchestrations: { loop: { strategy: 'fallback', members: ['auto'] } },
+      routing: { rules: [{ when: 'true', use: 'loop' }], retries: 0 },
+      orchestrator: { enableAutoFallback: false },
+    });
+    const error = await rejection(tutti.run({ model: 'loop', input: 'x' }));
+    expect(error.message).toMatch(/without end/);
+  });
+});
+
+describe('config', () => {
+  it('is taken in code in camelCase, and errors name the key', async () => {
+    const tutti = await start({ pool: { maxLoadedModels: 1 } });
+    expect(tutti.config.pool.max_loaded_models).toBe(1);
+    const error = await rejection(createTutti({ directory, environment: {}, pool: { maxLoadedModles: 1 } }));
+    expect(error).toMatchObject({ code: 'config_invalid' });
+    expect(error.message).toContain('pool.maxLoadedModles: no such key; did you mean `max_loaded_models`?');
+  });
+
+  it.each([
+    [
+      'an unknown strategy',
+      { a: { strategy: 'fallbak', members: ['auto'] } },
+      /no strategy `fallbak`; did you mean `fallback`\?/,
+    ],
+    ['an empty panel', { a: { strategy: 'fallback', members: [] } }, /at least one member/],
+    ['a cycle', { a: { strategy: 'fallback', members: ['b'] }, b: { strategy: 'fallback', members: ['a'] } }, /a → b → a/],
+    ['a name that is a word of its own', { auto: { strategy: 'fallback', members: ['x'] } }, /orchestrations.auto/],
+  ])('refuses %s', async (_what, orchestrations, message) => {
+    expect((await rejection(createTutti({ directory, environment: {}, log: 'silent', orchestrations }))).message).toMatch(
+      message,
+    );
+  });
+
+  it('is read again on reload; a bad one changes nothing and is told', async () => {
+    const file = join(directory, 'tutti.yaml');
+    writeFileSync(file, 'aliases: { x: fake:a }\n');
+    const backend = new FakeBackend({ models: { a: { answer: 'A' }, b: { answer: 'B' } } });
+    const tutti = await start({ file, backends: [backend] });
+    using monitor = new EventMonitor(tutti.events);
+    expect((await tutti.run({ model: 'x', input: '?' })).text).toBe('A');
+    writeFileSync(file, 'aliases: { x: fake:b }\n');
+    expect(await tutti.reload()).toEqual({ changed: ['aliases'] });
+    expect((await tutti.run({ model: 'x', input: '?' })).text).toBe('B');
+    writeFileSync(file, 'aliases: 3\n');
+    expect((await rejection(tutti.reload())).code).toBe('config_invalid');
+    await monitor.next('config.rejected');
+    expect((await tutti.run({ model: 'x', input: '?' })).text).toBe('B');
+  });
+});
+
+describe('plug-ins', () => {
+  const shout: StrategyDefinition<{ strategy: 'shout'; member: string }> = {
+    strategy: 'shout',
+    config: z.strictObject({ strategy: z.literal('shout'), member: z.string() }),
+    describe: ({ member }) => ({ members: [member], operations: ['chat'] }),
+    async *run({ config, call, request, options }) {
+      const child = call('quiet', config.member, request);
+      for await (const part of child) {
+        const own = asOwn(part, child, options.step);
+        yield own.type === 'text-delta' && own.step === options.step ? { ...own, text: own.text.toUpperCase() } : own;
+      }
+    },
+  };
+  const strategies: AnyStrategyDefinition[] = [shout];
+
+  it('given in code bring strategies that the config can name', async () => {
+    const tutti = await start({
+      backends: [new FakeBackend({ models: { a: { answer: 'hi' } } })],
+      plugins: [{ apiVersion: 1, name: 'loud', strategies }],
+      orchestrations: { loud: { strategy: 'shout', member: 'fake:a' } },
+    });
+    expect((await tutti.run({ model: 'loud', input: 'x' })).text).toBe('HI');
+    expect(tutti.plugins.list()).toMatchObject([{ name: 'loud', strategies: ['shout'] }]);
+  });
+
+  it('are loaded from a file that the config names, also later', async () => {
+    const plugin = `export default { apiVersion: 1, name: 'models', models: [{ id: 'fake:extra', capabilities: ['translation'] }] };`;
+    writeFileSync(join(directory, 'plugin.mjs'), plugin);
+    const tutti = await start({ backends: [new FakeBackend()] });
+    await tutti.plugins.load('./plugin.mjs');
+    expect(tutti.registry.best('translation')?.model.id).toBe('fake:extra');
+  });
+
+  it('of another API version are refused', async () => {
+    const error = await rejection(createTutti({ directory, environment: {}, plugins: [{ apiVersion: 2, name: 'x' } as never] }));
+    expect(error).toMatchObject({ code: 'plugin_invalid' });
+    expect(error.message).toMatch(/API version 2/);
+  });
+});
+
+describe('getTutti', () => {
+  it('gives the same one until it is closed, and refuses another config', async () => {
+    const options = { directory, environment: {}, log: 'silent', discover: false } as const;
+    const first = await getTutti(options);
+    open.push(first);
+    expect(await getTutti()).toBe(first);
+    expect(await getTutti({ ...options })).toBe(first);
+    expect((await rejection(getTutti({ ...options, log: 'warn' }))).code).toBe('already_configured');
+    await first.close();
+    const second = await getTutti(options);
+    open.push(second);
+    expect(second).not.toBe(first);
+  });
+});
+
+describe('closing', () => {
+  it('lets runs end within the grace time, and refuses new ones', async () => {
+    const gate = Promise.withResolvers<void>();
+    const backend = new FakeBackend({ models: { a: { answer: { text: 'done', gate: gate.promise } } } });
+    const tutti = await start({ backends: [backend] });
+    const running = tutti.run({ model: 'a', input: 'x' });
+    await backend.nextCall();
+    const closing = tutti.close({ graceMs: 60_000 });
+    expect((await rejection(tutti.run({ model: 'a', input: 'x' }))).code).toBe('closed');
+    gate.resolve();
+    expect((await running).text).toBe('done');
+    await closing;
+  });
+});
