@@ -47,6 +47,16 @@ describe('parseSse', () => {
       ),
     );
   });
+
+  it('gives the same events however mixed line ends are cut', async () => {
+    const piece = fc.constantFrom('data: a', 'id: 1', '\n', '\r\n', '\r', '\n\n');
+    await fc.assert(
+      fc.asyncProperty(fc.array(piece, { maxLength: 20 }), fc.array(fc.nat(200), { maxLength: 20 }), async (pieces, cuts) => {
+        const bytes = encode(pieces.join(''));
+        expect(await collect(parseSse(cut(bytes, cuts)))).toEqual(await collect(parseSse(cut(bytes, []))));
+      }),
+    );
+  });
 });
 
 describe('readLines', () => {

@@ -61,7 +61,7 @@ async function* splitLines(chunks: AsyncIterable<Uint8Array>, decoder: TextDecod
       if (text.startsWith('\uFEFF')) text = text.slice(1);
     }
     if (afterCr && text.startsWith('\n')) text = text.slice(1);
-    afterCr = text === '' ? afterCr : text.endsWith('\r');
+    afterCr = text.endsWith('\r');
     let start = 0;
     for (let i = 0; i < text.length; i++) {
       const c = text.charCodeAt(i);

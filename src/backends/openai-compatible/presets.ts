@@ -41,6 +41,7 @@ export const PRESETS = {
       maxTokensField: 'max_completion_tokens',
       reasoningField: 'reasoning',
       leaveOut: ['logprobs', 'top_logprobs', 'logit_bias', 'top_k', 'min_p'],
+      leaveOutOfMessages: ['name'],
     },
   },
   together: {

@@ -38,6 +38,9 @@ export class ChatReader {
   readonly #options: ChatReaderOptions;
   readonly #choices = new Map<number, Choice>();
   #usage: Usage | null = null;
+  /** The first event without `choices`, until one has them: a server of another protocol is known by it. */
+  #foreign: string | null = null;
+  #speaks = false;
   #done = false;
   #outputBytes = 0;
   #outputTokens = 0;
@@ -72,11 +75,14 @@ export class ChatReader {
     if (!chunk) {
       throw new TuttiError('upstream_invalid', `${who.name} sent an event that is not JSON: ${quote(data, who.secret)}`);
     }
+    if ('choices' in chunk) this.#speaks = true;
+    else if (!this.#speaks) this.#foreign ??= data;
     return this.#readChunk(chunk);
   }
 
   /** The parts of an answer in one piece, which servers give that cannot stream. */
   readWhole(answer: JsonObject): Part[] {
+    if (!('choices' in answer) && answer['error'] == null) throw foreignProtocol(JSON.stringify(answer), this.#options.who);
     const parts = this.#readChunk(answer);
     this.#done = true;
     return parts;
@@ -148,6 +154,7 @@ export class ChatReader {
   /** The usage and finishes that end the parts. Throws `stream_truncated` or `upstream_invalid` when the answer is not whole. */
   end(): Part[] {
     const { step, who, choices } = this.#options;
+    if (!this.#speaks && this.#foreign !== null) throw foreignProtocol(this.#foreign, who);
     if (!this.#done && !this.complete) {
       throw new TuttiError('stream_truncated', `The stream of ${who.name}:${who.model} ended without its closing event.`);
     }
@@ -167,6 +174,12 @@ export class ChatReader {
     const outputTokens = Math.max(this.#outputTokens, estimateTokens(this.#outputBytes));
     return { inputTokens: this.#options.estimateInput(), outputTokens, estimated: true };
   }
+}
+
+/** The error for a server that answers, but with something else than the OpenAI protocol. */
+export function foreignProtocol(start: string, who: Refuser): TuttiError {
+  const quoted = quote(start.slice(0, 200), who.secret);
+  return new TuttiError('upstream_invalid', `${who.name} did not answer in the OpenAI protocol, but: ${quoted}`);
 }
 
 /** Some servers say `stop` although they called tools; and `[DONE]` without a reason is a complete answer, too. */

@@ -30,11 +30,17 @@ export function chatRequest(model: string, input: ChatInput, quirks: Quirks): Re
   return body;
 }
 
-function chatMessages(messages: readonly ChatMessage[], quirks: Quirks): unknown[] {
+function chatMessages(messages: readonly ChatMessage[], quirks: Quirks): readonly unknown[] {
   return messages.map((message) => {
-    if (message.role === 'developer' && !quirks.developerRole) return { ...message, role: 'system' };
-    if (message.role !== 'assistant' || message.reasoning_content == null) return message;
+    if (message.role === 'developer' && !quirks.developerRole) return withoutFields({ ...message, role: 'system' }, quirks);
+    if (message.role !== 'assistant' || message.reasoning_content == null) return withoutFields(message, quirks);
     const { reasoning_content, ...rest } = message;
-    return quirks.reasoningField == null ? rest : { ...rest, [quirks.reasoningField]: reasoning_content };
+    const field = quirks.reasoningField ?? null;
+    return withoutFields(field === null ? rest : { ...rest, [field]: reasoning_content }, quirks);
   });
+}
+
+function withoutFields(message: object, { leaveOutOfMessages }: Quirks): object {
+  if (!leaveOutOfMessages) return message;
+  return Object.fromEntries(Object.entries(message).filter(([key]) => !leaveOutOfMessages.includes(key)));
 }

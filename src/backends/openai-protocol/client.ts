@@ -10,7 +10,7 @@ import { asObject, parseJson, type JsonObject } from '../../lib/json-value.ts';
 import { parseSse } from '../../lib/sse.ts';
 import type { Upstream, UpstreamResponse } from '../upstream/upstream.ts';
 import { looksLikeEvents, peekBody } from './body-kind.ts';
-import { ChatReader, estimateTokens } from './chat-reader.ts';
+import { ChatReader, estimateTokens, foreignProtocol } from './chat-reader.ts';
 import { chatRequest } from './chat-request.ts';
 import { embedRequest, readEmbeddings } from './embeddings.ts';
 import { errorFromResponse, quote, type Refuser } from './errors.ts';
@@ -59,7 +59,7 @@ export class OpenAiClient {
       yield* reader.end();
       return;
     }
-    if (peeked.kind === 'markup') throw nonsense(peeked.start, who);
+    if (peeked.kind === 'markup') throw foreignProtocol(peeked.start, who);
     let events = 0;
     try {
       for await (const { data, event } of parseSse(peeked.bytes)) {
@@ -76,7 +76,7 @@ export class OpenAiClient {
       if (reader.done || !harmless || !reader.complete) throw error;
     }
     if (reader.done) return;
-    if (events === 0 && peeked.start !== '' && !looksLikeEvents(peeked.start)) throw nonsense(peeked.start, who);
+    if (events === 0 && peeked.start !== '' && !looksLikeEvents(peeked.start)) throw foreignProtocol(peeked.start, who);
     yield* reader.end();
   }
 
@@ -122,11 +122,6 @@ async function wholeJson(bytes: AsyncIterable<Uint8Array>, who: Refuser): Promis
   for await (const chunk of bytes) chunks.push(chunk);
   const text = Buffer.concat(chunks).toString('utf8');
   const answer = asObject(parseJson(text));
-  if (!answer) throw nonsense(text, who);
+  if (!answer) throw foreignProtocol(text, who);
   return answer;
-}
-
-function nonsense(text: string, who: Refuser): TuttiError {
-  const start = quote(text.slice(0, 200), who.secret);
-  return new TuttiError('upstream_invalid', `${who.name} did not answer in the OpenAI protocol, but: ${start}`);
 }

@@ -78,7 +78,7 @@ const CONTEXT =
 const NO_MODEL =
   /model_not_found|model[^.]{0,120}(does not exist|not found|is not supported|is not available|has been deprecated)|(not a valid|invalid|unknown|no such) model|no endpoints found for|not found, try pulling/i;
 const NO_IMAGES =
-  /image input is not supported|support image input|not a multimodal model|does not support (image|vision|multimodal)|Content blocks are expected to be either text|image_url[^.]{0,40}(not supported|only supported)/i;
+  /image input is not supported|support image input|not a multimodal model|does not support (image|vision|multimodal)|Content blocks are expected to be either text|image_url[^.]{0,40}(not supported|only supported)|file type you uploaded is not supported/i;
 const UNAUTHORIZED = /invalid_api_key|authentication|unauthorized|incorrect api key/i;
 const RATE = /rate_limit|rate limit|too many requests|insufficient_quota|quota/i;
 const SERVER = /server_error|internal|overloaded|unavailable|timeout|api_error|upstream|provider/i;

@@ -47,6 +47,7 @@ export const MODEL_FAMILIES: readonly ModelFamily[] = [
   { pattern: /^moonshot-v1/, capabilities: tools },
   // DeepSeek
   { pattern: /^deepseek-(reasoner|r1)/, capabilities: thinking, contextWindow: 131_072 },
+  { pattern: /^deepseek-(v4|flash|pro)/, capabilities: thinking, contextWindow: 1_048_576 },
   { pattern: /^deepseek/, capabilities: tools, contextWindow: 131_072 },
   // Mistral
   { pattern: /^(magistral|ministral)/, capabilities: thinking, contextWindow: 131_072 },

@@ -15,6 +15,8 @@ export interface Quirks {
   readonly streamOptions?: boolean;
   /** Settings that the server refuses or ignores: they are left out, as they are wishes and not part of the question. */
   readonly leaveOut?: readonly string[];
+  /** Fields of messages that the server refuses. */
+  readonly leaveOutOfMessages?: readonly string[];
   /** Settings under another name: `{ seed: 'random_seed' }`. */
   readonly rename?: Readonly<Record<string, string>>;
   /** Whether it knows the role `developer`. Default false: sent as `system`. */
