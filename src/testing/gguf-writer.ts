@@ -86,7 +86,8 @@ interface Tensor {
 export async function makeGguf(path: string, options: GgufOptions = {}): Promise<MadeGguf> {
   const vocabulary = makeVocabulary(options);
   const size = options.script === undefined ? sizeOf(options) : scriptSize(vocabulary.tokens.length, options);
-  const tensors = options.script === undefined ? randomTensors(size, vocabulary, options) : scriptTensors(size, vocabulary, options.script);
+  const tensors =
+    options.script === undefined ? randomTensors(size, vocabulary, options) : scriptTensors(size, vocabulary, options.script);
   const parameters = tensors.reduce((sum, tensor) => sum + elements(tensor), 0);
 
   const header = new Bytes();
@@ -115,7 +116,8 @@ export async function makeGguf(path: string, options: GgufOptions = {}): Promise
     await file.close();
   }
   const whole = header.length + offset;
-  const bytes = options.truncate === undefined ? whole : Math.floor(options.truncate < 1 ? whole * options.truncate : options.truncate);
+  const bytes =
+    options.truncate === undefined ? whole : Math.floor(options.truncate < 1 ? whole * options.truncate : options.truncate);
   if (bytes < whole) await truncate(path, bytes);
   return { path, parameters, bytes };
 }
@@ -149,9 +151,25 @@ function makeVocabulary(options: GgufOptions): Vocabulary {
   const known = new Set(['</s>', ...control, ...USER_DEFINED]);
   const words = [...(options.tokens ?? []), ...scripted.filter((token) => !known.has(token) && byteOf(token) === null)];
   const bytes = Array.from({ length: 256 }, (_, b) => byteToken(b));
-  const tokens = ['<unk>', '<s>', '</s>', ...bytes, ...control, ...USER_DEFINED, ...words.map((word) => word.replaceAll(' ', '▁'))];
+  const tokens = [
+    '<unk>',
+    '<s>',
+    '</s>',
+    ...bytes,
+    ...control,
+    ...USER_DEFINED,
+    ...words.map((word) => word.replaceAll(' ', '▁')),
+  ];
   // llama.cpp's token types: 1 normal, 2 unknown, 3 control, 4 user defined, 6 byte.
-  const types = [2, 3, 3, ...bytes.map((token) => (token === '▁' ? 1 : 6)), ...control.map(() => 3), ...USER_DEFINED.map(() => 4), ...words.map(() => 1)];
+  const types = [
+    2,
+    3,
+    3,
+    ...bytes.map((token) => (token === '▁' ? 1 : 6)),
+    ...control.map(() => 3),
+    ...USER_DEFINED.map(() => 4),
+    ...words.map(() => 1),
+  ];
   const ids = new Map(tokens.map((token, id) => [token, id]));
   return { tokens, types, id: (token) => ids.get(token.replaceAll(' ', '▁')) ?? ids.get(token) ?? 0 };
 }
@@ -166,7 +184,7 @@ function byteOf(token: string): number | null {
   return match === null ? null : Number.parseInt(match[1] ?? '', 16);
 }
 
-function describe(size: Size, vocabulary: Vocabulary, options: GgufOptions): Record<string, MetadataValue> {
+function describe(size: Size, vocabulary: Vocabulary, options: GgufOptions): Record<string, MetadataValue | F32 | F32Array> {
   const template = options.chatTemplate === undefined ? TINY_CHAT_TEMPLATE : options.chatTemplate;
   return {
     'general.architecture': 'llama',
@@ -191,7 +209,7 @@ function describe(size: Size, vocabulary: Vocabulary, options: GgufOptions): Rec
     'tokenizer.ggml.add_bos_token': true,
     'tokenizer.ggml.add_space_prefix': false,
     ...(template !== null && { 'tokenizer.chat_template': template }),
-  } as Record<string, MetadataValue>;
+  };
 }
 
 /** Marks numbers that must be written as floats though they may be whole. */

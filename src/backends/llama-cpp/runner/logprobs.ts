@@ -1,0 +1,103 @@
+/**
+ * Log-probabilities of the model's own distribution, and what they say about a whole answer.
+ *
+ * The binding only gives probabilities as a sampler leaves them, so a second sampler that changes nothing looks first.
+ * Small vocabularies are read whole. For large ones that took up to 45 ms a token, so two short questions stand in: how
+ * likely is the first token among all, and how do the leading ones compare with it.
+ */
+import type { Confidence } from '../../../contracts/confidence.ts';
+import type { TokenLogprob, TopLogprob } from '../../../contracts/part.ts';
+import { newSampler, type Llama, type NativeContext, type NativeModel, type NativeSampler } from './native.ts';
+import type { Vocabulary } from './vocabulary.ts';
+
+const WHOLE = 4096;
+/** Candidates kept of a large vocabulary: more than anybody may ask for. */
+const LEADING = 64;
+/** What a probability that rounds to zero is worth: the smallest positive float32. */
+const SMALLEST = 1e-45;
+
+/** Token → probability, most likely first, and how likely `token` is, which may be missing. */
+export interface Distribution {
+  readonly leading: readonly (readonly [token: number, p: number])[];
+  of(token: number): Promise<number>;
+}
+
+export class RawProbabilities implements Disposable {
+  readonly #context: NativeContext;
+  readonly #greedy: NativeSampler;
+  readonly #leading: NativeSampler;
+  readonly #whole: boolean;
+
+  constructor(llama: Llama, model: NativeModel, context: NativeContext, vocabulary: Vocabulary) {
+    this.#context = context;
+    this.#whole = vocabulary.size <= WHOLE;
+    this.#greedy = newSampler(llama, model, { temperature: 0 });
+    this.#leading = newSampler(llama, model, { temperature: 1, topK: LEADING, seed: 0 });
+  }
+
+  async read(index: number): Promise<Distribution> {
+    if (this.#whole) return this.#all(index);
+    const [, , first = 0] = await this.#context.sampleToken(index, this.#greedy, false, true);
+    const [, among = []] = await this.#context.sampleToken(index, this.#leading, true, false);
+    const scale = first / (among[1] ?? 1);
+    const leading = pairs(among).map(([token, p]) => [token, p * scale] as const);
+    const known = new Map(leading);
+    return { leading, of: async (token) => known.get(token) ?? (await this.#all(index)).of(token) };
+  }
+
+  async #all(index: number): Promise<Distribution> {
+    const [, flat = []] = await this.#context.sampleToken(index, this.#greedy, true, false);
+    const leading = pairs(flat);
+    const known = new Map(leading);
+    return { leading, of: (token) => Promise.resolve(known.get(token) ?? 0) };
+  }
+
+  [Symbol.dispose](): void {
+    this.#greedy.dispose();
+    this.#leading.dispose();
+  }
+}
+
+function pairs(flat: readonly number[]): (readonly [number, number])[] {
+  const out: (readonly [number, number])[] = [];
+  for (let i = 0; i + 1 < flat.length; i += 2) out.push([flat[i] ?? 0, flat[i + 1] ?? 0]);
+  return out;
+}
+
+export function tokenLogprob(
+  vocabulary: Vocabulary,
+  token: number,
+  p: number,
+  distribution: Distribution,
+  top: number,
+): TokenLogprob {
+  return { ...entry(vocabulary, token, p), top: distribution.leading.slice(0, top).map(([t, q]) => entry(vocabulary, t, q)) };
+}
+
+function entry(vocabulary: Vocabulary, token: number, p: number): TopLogprob {
+  const { bytes } = vocabulary.piece(token);
+  return { token: Buffer.from(bytes).toString('utf8'), logprob: Math.log(Math.max(p, SMALLEST)), bytes: Array.from(bytes) };
+}
+
+/** Gathers what an answer's tokens say together. Tokens that a grammar forced are never shown to it. */
+export class ConfidenceMeter {
+  #count = 0;
+  #logSum = 0;
+  #lowest = 1;
+  #margin = 1;
+
+  add(p: number, distribution: Distribution): void {
+    this.#count++;
+    this.#logSum += Math.log(Math.max(p, SMALLEST));
+    this.#lowest = Math.min(this.#lowest, p);
+    const rival = distribution.leading.find(([, q], i) => i > 0 || q !== p)?.[1] ?? 0;
+    this.#margin = Math.min(this.#margin, p - rival);
+  }
+
+  /** `mean` is the geometric mean of the tokens' probabilities, `margin` the least lead over the next best token. */
+  result(): Confidence | null {
+    if (this.#count === 0) return null;
+    const mean = Math.exp(this.#logSum / this.#count);
+    return { score: mean, method: 'logprobs', calibrated: false, parts: { mean, lowest: this.#lowest, margin: this.#margin } };
+  }
+}

@@ -1,0 +1,311 @@
+/**
+ * JSON Schema as a GBNF grammar of llama.cpp. What a grammar cannot hold to is refused with its place, never ignored:
+ * an answer that was promised to fit must fit. Pure annotations (`title`, `description`, `default` …) say nothing here.
+ *
+ * Objects list their properties in the schema's order, required ones always, others if the model wants them.
+ */
+import type { JsonSchema } from '../../../contracts/chat.ts';
+import { TuttiError } from '../../../errors/error.ts';
+
+/** The name of the rule for any JSON object. */
+export const ANY_OBJECT = 'object';
+
+/** Rules that every grammar may use. The limits keep a lost model from writing blanks or digits for ever. */
+const BASE: Readonly<Record<string, string>> = {
+  ws: '| " " | "\\n" [ \\t]{0,20}',
+  char: '[^"\\\\\\x7F\\x00-\\x1F] | "\\\\" (["\\\\bfnrt/] | "u" [0-9a-fA-F]{4})',
+  string: '"\\"" char* "\\""',
+  boolean: '"true" | "false"',
+  null: '"null"',
+  integer: '"-"? ("0" | [1-9] [0-9]{0,15})',
+  number: 'integer ("." [0-9]{1,16})? ([eE] [-+]? [0-9]{1,3})?',
+  value: 'object | array | string | number | boolean | null',
+  object: '"{" ws (string ":" ws value ("," ws string ":" ws value)*)? ws "}"',
+  array: '"[" ws (value ("," ws value)*)? ws "]"',
+  date: '[0-9]{4} "-" ("0" [1-9] | "1" [0-2]) "-" ("0" [1-9] | [12] [0-9] | "3" [01])',
+  time: '([01] [0-9] | "2" [0-3]) ":" [0-5] [0-9] ":" [0-5] [0-9] ("." [0-9]{1,9})? ("Z" | [-+] ([01] [0-9] | "2" [0-3]) ":" [0-5] [0-9])',
+};
+
+const FORMATS: Readonly<Record<string, string>> = {
+  date: '"\\"" date "\\""',
+  time: '"\\"" time "\\""',
+  'date-time': '"\\"" date "T" time "\\""',
+  uuid: '"\\"" [0-9a-f]{8} "-" [0-9a-f]{4} "-" [0-9a-f]{4} "-" [0-9a-f]{4} "-" [0-9a-f]{12} "\\""',
+};
+
+/** Keywords that do not constrain. */
+const ANNOTATIONS = new Set(
+  '$schema $id $comment $anchor $defs definitions title description default examples example deprecated readOnly writeOnly strict nullable contentMediaType contentEncoding'.split(
+    ' ',
+  ),
+);
+/** Formats that are only a hint to readers; a string is a string. */
+const HINTS = new Set(
+  'email uri uri-reference hostname ipv4 ipv6 duration regex json-pointer int32 int64 float double password binary byte'.split(
+    ' ',
+  ),
+);
+
+const BY_TYPE: Readonly<Record<string, readonly string[]>> = {
+  object: ['properties', 'required', 'additionalProperties'],
+  array: ['items', 'prefixItems', 'minItems', 'maxItems'],
+  string: ['minLength', 'maxLength', 'format'],
+  integer: [],
+  number: [],
+  boolean: [],
+  null: [],
+};
+
+export class GrammarBuilder {
+  readonly #rules = new Map<string, string>(Object.entries(BASE));
+  readonly #refs = new Map<string, string>();
+  #document: JsonSchema = {};
+  #count = 0;
+
+  /** The whole grammar, with `rule` as its root. */
+  finish(rule: string): string {
+    return [`root ::= ${rule}`, ...Array.from(this.#rules, ([name, body]) => `${name} ::= ${body}`)].join('\n');
+  }
+
+  text(text: string): string {
+    return literal(text);
+  }
+
+  sequence(items: readonly string[]): string {
+    return this.#rule(items.join(' '));
+  }
+
+  oneOf(items: readonly string[]): string {
+    return items.length === 1 ? (items[0] ?? '') : this.#rule(items.join(' | '));
+  }
+
+  /** The rule of a schema. `path` names it in errors. */
+  schema(schema: JsonSchema, path: string): string {
+    this.#document = schema;
+    this.#refs.clear();
+    return this.#convert(schema, path);
+  }
+
+  /** FunctionGemma's arguments: keys without quotes, strings between `<escape>`. */
+  gemmaObject(schema: JsonSchema, path: string): string {
+    this.#document = schema;
+    this.#refs.clear();
+    const properties = object(schema['properties'] ?? {}, `${path}.properties`);
+    const required = new Set(strings(schema['required'] ?? [], `${path}.required`));
+    const members = Object.entries(properties).map(([key, value]) => ({
+      rule: this.sequence([
+        literal(`${key}:`),
+        this.#gemmaValue(object(value, `${path}.properties.${key}`), `${path}.properties.${key}`),
+      ]),
+      required: required.has(key),
+    }));
+    return this.sequence(['"{"', this.#members(members, '","'), '"}"']);
+  }
+
+  #gemmaValue(schema: JsonSchema, path: string): string {
+    if (Array.isArray(schema['enum']))
+      return this.oneOf(schema['enum'].map((v) => literal(typeof v === 'string' ? `<escape>${v}<escape>` : JSON.stringify(v))));
+    switch (schema['type']) {
+      case 'string':
+        return this.sequence([literal('<escape>'), '[^<\\x00-\\x1F]*', literal('<escape>')]);
+      case 'object':
+        return this.gemmaObject(schema, path);
+      case 'array': {
+        const item = this.#gemmaValue(object(schema['items'] ?? { type: 'string' }, `${path}.items`), `${path}.items`);
+        return this.sequence(['"["', `(${item} ("," ${item})*)?`, '"]"']);
+      }
+      default:
+        return this.#convert(schema, path);
+    }
+  }
+
+  #rule(body: string): string {
+    const name = `r${this.#count++}`;
+    this.#rules.set(name, body);
+    return name;
+  }
+
+  #convert(schema: unknown, path: string): string {
+    if (schema === true) return 'value';
+    if (schema === false) throw refused(path, 'allows no value at all');
+    const given = object(schema, path);
+    if ('$ref' in given) return this.#reference(given['$ref'], path);
+    if ('const' in given) return this.#only(given, ['const', 'type'], path, () => literal(JSON.stringify(given['const'])));
+    if ('enum' in given) {
+      const values = given['enum'];
+      if (!Array.isArray(values) || values.length === 0) throw refused(`${path}.enum`, 'must be a list with at least one value');
+      return this.#only(given, ['enum', 'type'], path, () => this.oneOf(values.map((value) => literal(JSON.stringify(value)))));
+    }
+    for (const key of ['anyOf', 'oneOf', 'allOf'] as const) {
+      const list = given[key];
+      if (list === undefined) continue;
+      if (!Array.isArray(list) || list.length === 0) throw refused(`${path}.${key}`, 'must be a list with at least one schema');
+      if (key === 'allOf' && list.length > 1) throw refused(`${path}.allOf`, 'can hold only one schema');
+      return this.#only(given, [key, 'type'], path, () =>
+        this.oneOf(list.map((item, i) => this.#convert(item, `${path}.${key}[${i}]`))),
+      );
+    }
+    return this.#typed(given, path);
+  }
+
+  #typed(given: JsonSchema, path: string): string {
+    const declared = given['type'] ?? impliedType(given);
+    const types = Array.isArray(declared) ? declared : declared === undefined ? [] : [declared];
+    const allowed = types.flatMap((type) => BY_TYPE[String(type)] ?? []);
+    this.#only(given, ['type', ...allowed], path, () => '');
+    const rules = types.map((type) => this.#ofType(String(type), given, path));
+    if (given['nullable'] === true && !types.includes('null')) rules.push('null');
+    return rules.length === 0 ? 'value' : this.oneOf(rules);
+  }
+
+  #ofType(type: string, given: JsonSchema, path: string): string {
+    switch (type) {
+      case 'object':
+        return this.#object(given, path);
+      case 'array':
+        return this.#array(given, path);
+      case 'string':
+        return this.#string(given, path);
+      case 'integer':
+      case 'number':
+      case 'boolean':
+      case 'null':
+        return type;
+      default:
+        throw refused(`${path}.type`, `names no JSON type: ${type}`);
+    }
+  }
+
+  /** Refuses what stands beside the keywords that are understood here. */
+  #only(given: JsonSchema, keywords: readonly string[], path: string, make: () => string): string {
+    for (const key of Object.keys(given))
+      if (!keywords.includes(key) && !ANNOTATIONS.has(key))
+        throw refused(`${path}.${key}`, 'cannot be enforced while the answer is written');
+    return make();
+  }
+
+  #reference(ref: unknown, path: string): string {
+    if (typeof ref !== 'string' || !ref.startsWith('#')) throw refused(`${path}.$ref`, 'must point into the same schema (#/…)');
+    const known = this.#refs.get(ref);
+    if (known !== undefined) return known;
+    const name = `ref${this.#refs.size}-${this.#count++}`;
+    this.#refs.set(ref, name); // before it is converted: schemas may refer to themselves
+    let target: unknown = this.#document;
+    for (const step of ref.slice(1).split('/').filter(Boolean)) {
+      const key = decodeURIComponent(step).replaceAll('~1', '/').replaceAll('~0', '~');
+      target = typeof target === 'object' && target !== null && Object.hasOwn(target, key) ? Reflect.get(target, key) : undefined;
+    }
+    if (target === undefined) throw refused(`${path}.$ref`, `points to nothing: ${ref}`);
+    this.#rules.set(name, this.#convert(target, ref));
+    return name;
+  }
+
+  #object(given: JsonSchema, path: string): string {
+    const properties = object(given['properties'] ?? {}, `${path}.properties`);
+    const required = new Set(strings(given['required'] ?? [], `${path}.required`));
+    const members = Object.entries(properties).map(([key, value]) => ({
+      rule: this.#member(key, this.#convert(value, `${path}.properties.${key}`)),
+      required: required.has(key),
+    }));
+    for (const key of required)
+      if (!Object.hasOwn(properties, key)) members.push({ rule: this.#member(key, 'value'), required: true });
+    const more = given['additionalProperties'];
+    // A schema without properties means "any object"; with properties, others only when it says so.
+    if (members.length === 0 && more === undefined) return ANY_OBJECT;
+    if (more !== undefined && more !== false) {
+      const value = more === true ? 'value' : this.#convert(more, `${path}.additionalProperties`);
+      const pair = this.sequence(['string', '":"', 'ws', value]);
+      members.push({ rule: this.sequence([pair, `("," ws ${pair})*`]), required: false });
+    }
+    return this.sequence(['"{"', 'ws', this.#members(members, '"," ws'), 'ws', '"}"']);
+  }
+
+  #member(key: string, value: string): string {
+    return this.sequence([literal(`${JSON.stringify(key)}:`), 'ws', value]);
+  }
+
+  /** All orders but the schema's own are left out: they would need a rule for every subset. */
+  #members(members: readonly { readonly rule: string; readonly required: boolean }[], comma: string): string {
+    // `after` is what may follow once something stands there, `fresh` what may stand first.
+    let after = '';
+    let fresh = '';
+    for (const { rule, required } of members.toReversed()) {
+      const rest = after;
+      const begun = this.sequence([rule, rest].filter(Boolean));
+      after = required ? this.sequence([comma, begun]) : this.#rule(`(${comma} ${begun})${rest === '' ? '?' : ` | ${rest}`}`);
+      fresh = required ? begun : this.#rule(fresh === '' ? `${begun}?` : `${begun} | ${fresh}`);
+    }
+    return fresh;
+  }
+
+  #array(given: JsonSchema, path: string): string {
+    const least = count(given['minItems'], 0, `${path}.minItems`);
+    const most = count(given['maxItems'], Number.POSITIVE_INFINITY, `${path}.maxItems`);
+    if (most < least) throw refused(`${path}.maxItems`, 'is below minItems');
+    const first = given['prefixItems'];
+    if (first !== undefined) {
+      if (!Array.isArray(first) || first.length === 0)
+        throw refused(`${path}.prefixItems`, 'must be a list with at least one schema');
+      if (given['items'] !== undefined && given['items'] !== false) throw refused(`${path}.items`, 'cannot follow prefixItems');
+      const items = first.map((item, i) => this.#convert(item, `${path}.prefixItems[${i}]`));
+      return this.sequence(['"["', 'ws', items.join(' "," ws '), 'ws', '"]"']);
+    }
+    if (most === 0) return this.sequence(['"["', 'ws', '"]"']);
+    const item = given['items'] === undefined ? 'value' : this.#convert(given['items'], `${path}.items`);
+    const list = `${item} ("," ws ${item})${repeat(Math.max(0, least - 1), most - 1)}`;
+    return this.sequence(['"["', 'ws', least === 0 ? `(${list})?` : list, 'ws', '"]"']);
+  }
+
+  #string(given: JsonSchema, path: string): string {
+    const least = count(given['minLength'], 0, `${path}.minLength`);
+    const most = count(given['maxLength'], Number.POSITIVE_INFINITY, `${path}.maxLength`);
+    const format = given['format'];
+    if (format !== undefined && !HINTS.has(String(format))) {
+      const rule = FORMATS[String(format)];
+      if (rule === undefined) throw refused(`${path}.format`, `is unknown: ${String(format)}`);
+      return this.#rule(rule);
+    }
+    if (most < least) throw refused(`${path}.maxLength`, 'is below minLength');
+    if (least === 0 && most === Number.POSITIVE_INFINITY) return 'string';
+    return this.sequence(['"\\""', `char${repeat(least, most)}`, '"\\""']);
+  }
+}
+
+function repeat(least: number, most: number): string {
+  if (most === Number.POSITIVE_INFINITY) return least === 0 ? '*' : `{${least},}`;
+  return `{${least},${most}}`;
+}
+
+function impliedType(given: JsonSchema): string | undefined {
+  if ('properties' in given || 'required' in given || 'additionalProperties' in given) return 'object';
+  if ('items' in given || 'prefixItems' in given) return 'array';
+  return undefined;
+}
+
+function literal(text: string): string {
+  return `"${text.replaceAll('\\', '\\\\').replaceAll('"', '\\"').replaceAll('\n', '\\n').replaceAll('\r', '\\r').replaceAll('\t', '\\t')}"`;
+}
+
+function object(value: unknown, path: string): JsonSchema {
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) throw refused(path, 'must be an object');
+  return value as JsonSchema; // an object, checked on the line above
+}
+
+function strings(value: unknown, path: string): string[] {
+  if (!Array.isArray(value) || !value.every((item) => typeof item === 'string')) throw refused(path, 'must be a list of names');
+  return value;
+}
+
+/** llama.cpp refuses repetitions above about 2,000; beyond, a limit is no limit of a grammar. */
+const MOST_REPEATS = 2000;
+
+function count(value: unknown, otherwise: number, path: string): number {
+  if (value === undefined) return otherwise;
+  if (typeof value !== 'number' || !Number.isInteger(value) || value < 0) throw refused(path, 'must be a whole number from 0 on');
+  if (value > MOST_REPEATS) throw refused(path, `can be at most ${MOST_REPEATS}`);
+  return value;
+}
+
+function refused(path: string, why: string): TuttiError {
+  return new TuttiError('invalid_schema', `${path} ${why}.`, { param: path });
+}
