@@ -1,0 +1,93 @@
+/** Puts Fastify together: how bodies are read, what every request passes, and where errors go. */
+import cors from '@fastify/cors';
+import Fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify';
+import type { Clock } from '../contracts/clock.ts';
+import type { Logger } from '../contracts/logger.ts';
+import type { Tutti } from '../tutti.ts';
+import { sendError, toTuttiError } from './errors.ts';
+import type { Inflight } from './inflight.ts';
+import { parseJsonBody } from './json-body.ts';
+import type { Metrics } from './metrics/metrics.ts';
+import type { Budgets } from './middleware/budget.ts';
+import { authorise, installGate, requestId } from './middleware/gate.ts';
+import type { Call, Route, Services } from './route.ts';
+import { registerRoutes } from './routing.ts';
+import type { ServerConfig } from './schema.ts';
+import { validate } from './validate.ts';
+
+export interface AppOptions {
+  readonly routes: readonly Route[];
+  readonly tutti: Tutti;
+  readonly clock: Clock;
+  readonly log: Logger;
+  readonly inflight: Inflight;
+  readonly config: () => ServerConfig;
+  readonly budgets: Budgets;
+  readonly metrics: Metrics | null;
+}
+
+export function createApp(options: AppOptions): FastifyInstance {
+  const { routes, tutti, clock, log, inflight, config, budgets, metrics } = options;
+  const app = Fastify({
+    logger: false,
+    bodyLimit: Math.floor(config().max_body_mb * 1024 * 1024),
+    genReqId: (raw) => requestId(raw.headers['x-request-id']),
+    routerOptions: { ignoreTrailingSlash: true, maxParamLength: 1024 },
+    // Closing is `Inflight`'s: it finishes what runs before Fastify hears of it.
+    return503OnClosing: false,
+    frameworkErrors: (error, _request, reply) => void sendError(reply as unknown as FastifyReply, toTuttiError(error)),
+  });
+  const services: Services = {
+    routes,
+    tutti,
+    clock,
+    log,
+    startedAt: clock.now(),
+    config,
+    stopping: inflight.stopping,
+    isDraining: () => inflight.isDraining,
+    metrics,
+  };
+
+  // Whatever a client calls it, a body is JSON: curl says form, some clients say nothing.
+  app.removeAllContentTypeParsers();
+  app.addContentTypeParser('*', { parseAs: 'buffer' }, (_request, body, done) => {
+    try {
+      done(null, parseJsonBody(body as Buffer));
+    } catch (error) {
+      done(error as Error);
+    }
+  });
+  app.register(cors, {
+    delegator: (_request, done) => {
+      const { origins } = config().cors;
+      done(null, { origin: origins.includes('*') ? true : [...origins], exposedHeaders: EXPOSED_HEADERS, maxAge: 600 });
+    },
+  });
+  installGate(app, { config, budgets, inflight, clock, log });
+  app.setErrorHandler((thrown, request, reply) => {
+    const error = toTuttiError(thrown, request.running?.signal);
+    if (error.code === 'internal_error') log.error({ err: thrown, id: request.id }, 'a bug: please report it');
+    if (reply.raw.destroyed) return reply.hijack();
+    return sendError(reply, error);
+  });
+  registerRoutes(app, routes, invoke);
+  return app;
+
+  async function invoke(entry: Route, params: Record<string, string>, request: FastifyRequest, reply: FastifyReply) {
+    authorise(request.caller, entry.role);
+    const call: Call = {
+      services,
+      principal: request.caller?.principal ?? { id: 'anonymous', role: 'user' },
+      body: entry.body === undefined ? undefined : validate(entry.body, request.body),
+      query: entry.query === undefined ? undefined : validate(entry.query, request.query),
+      params,
+      request,
+      reply,
+      signal: request.running?.signal ?? services.stopping,
+    };
+    return entry.handle(call);
+  }
+}
+
+const EXPOSED_HEADERS = ['x-tutti-run-id', 'x-tutti-ignored', 'x-request-id', 'retry-after'];

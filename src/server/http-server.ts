@@ -1,0 +1,107 @@
+/** The HTTP server: listens, and stops without cutting off what it can still finish. */
+import type { AddressInfo } from 'node:net';
+import type { FastifyInstance } from 'fastify';
+import type { Clock } from '../contracts/clock.ts';
+import { SILENT_LOGGER, type Logger } from '../contracts/logger.ts';
+import { TuttiError } from '../errors/error.ts';
+import { systemClock } from '../lib/clock.ts';
+import type { Tutti } from '../tutti.ts';
+import { createApp } from './assemble.ts';
+import { Inflight } from './inflight.ts';
+import { Metrics } from './metrics/metrics.ts';
+import { Budgets } from './middleware/budget.ts';
+import { isLoopback } from './middleware/local-requests.ts';
+import type { Route } from './route.ts';
+import type { ServerConfig } from './schema.ts';
+
+export interface ServerOptions {
+  /** Default: the real one. */
+  readonly clock?: Clock;
+  /** Gets a line for each request, and every error that is a bug. Default: nowhere. */
+  readonly log?: Logger;
+}
+
+export interface TuttiServer {
+  /** The Fastify instance, for `inject` and for routes of one’s own. */
+  readonly app: FastifyInstance;
+  /** Errors: `listen_refused` (beyond loopback without a key), `port_in_use`. */
+  listen(): Promise<{ readonly url: string }>;
+  /**
+   * Refuses new work (503 `shutting_down`), ends event streams, waits up to `graceMs` (default: the config’s
+   * `grace_seconds`) for what runs, then aborts the rest and closes. May be called twice.
+   */
+  close(options?: { readonly graceMs?: number }): Promise<void>;
+}
+
+/** After an abort: how long a run may take to end its own stream before the connection is simply closed. */
+const ABORT_MS = 2000;
+
+export function createHttpServer(
+  routes: readonly Route[],
+  tutti: Tutti,
+  config: ServerConfig,
+  options: ServerOptions,
+): TuttiServer {
+  const clock = options.clock ?? systemClock;
+  const log = options.log ?? SILENT_LOGGER;
+  const inflight = new Inflight();
+  let current = config;
+  const reloaded = tutti.events.on('config.reloaded', () => (current = tutti.config.server));
+  const budgets = new Budgets(tutti, clock);
+  const metrics = config.metrics ? new Metrics(tutti) : null;
+  const app = createApp({ routes, tutti, clock, log, inflight, budgets, metrics, config: () => current });
+  let closing: Promise<void> | null = null;
+
+  async function listen(): Promise<{ url: string }> {
+    const { host, port, api_keys } = config;
+    if (api_keys.length === 0 && !isLoopback(host)) {
+      throw new TuttiError(
+        'listen_refused',
+        `Without an API key the server listens on loopback only, not on ${host}. Add one under \`server.api_keys\`, or set \`server.host: 127.0.0.1\`.`,
+      );
+    }
+    try {
+      await app.listen({ host, port });
+    } catch (cause) {
+      throw listenError(cause, host, port);
+    }
+    const address = app.server.address() as AddressInfo; // a TCP server that listens
+    return { url: `http://${address.family === 'IPv6' ? `[${address.address}]` : address.address}:${address.port}` };
+  }
+
+  async function stop(graceMs: number): Promise<void> {
+    inflight.drain();
+    await within(inflight.idle(), graceMs, clock);
+    inflight.abort();
+    await within(inflight.idle(), ABORT_MS, clock);
+    reloaded[Symbol.dispose]();
+    budgets[Symbol.dispose]();
+    metrics?.[Symbol.dispose]();
+    app.server.closeAllConnections();
+    await app.close();
+  }
+
+  return { app, listen, close: ({ graceMs } = {}) => (closing ??= stop(graceMs ?? current.grace_seconds * 1000)) };
+}
+
+async function within(done: Promise<void>, ms: number, clock: Clock): Promise<void> {
+  const { promise, resolve } = Promise.withResolvers<void>();
+  using _ = clock.after(ms, resolve);
+  await Promise.race([done, promise]);
+}
+
+function listenError(cause: unknown, host: string, port: number): unknown {
+  const { code } = cause as { code?: string };
+  if (code === 'EADDRINUSE') {
+    return new TuttiError('port_in_use', `Port ${port} of ${host} is in use by another program. Choose another with --port.`, {
+      cause,
+    });
+  }
+  if (code === 'EADDRNOTAVAIL' || code === 'ENOTFOUND') {
+    return new TuttiError('listen_refused', `${host} is not an address of this machine.`, { cause });
+  }
+  if (code === 'EACCES') {
+    return new TuttiError('listen_refused', `This user may not listen on port ${port}. Choose one above 1023.`, { cause });
+  }
+  return cause;
+}

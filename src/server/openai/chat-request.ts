@@ -1,0 +1,58 @@
+/** The body of `POST /v1/chat/completions`, and what of it goes where. */
+import { z } from 'zod';
+import { chatInput, type ChatInput } from '../../contracts/chat.ts';
+import { CAPABILITY_PATTERN } from '../../contracts/vocabulary.ts';
+import { unknownFields } from './unknown-fields.ts';
+
+/** Tutti's own settings of a call: the object `tutti` in the body, and the same fields at the top level of `/api/inference`. */
+export const tuttiSettings = z.strictObject({
+  backend: z.string().min(1).optional().describe('Only models of this backend.'),
+  capability: z
+    .string()
+    .regex(CAPABILITY_PATTERN, 'a capability is a snake_case word')
+    .optional()
+    .describe('The kind of work, for routing.'),
+  priority: z.int().min(-1000).max(1000).optional().describe('Larger goes first. Default 0.'),
+  timeout: z.number().positive().max(86_400).optional().describe('Seconds for the whole run. Default: no limit.'),
+  complexity: z.number().min(0).max(10).optional().describe('Overrides the detected `task.complexity`.'),
+  requires_speed: z.boolean().optional().describe('Overrides the detected `task.requires_speed`.'),
+  metadata: z.record(z.string(), z.unknown()).optional().describe('Kept with the run; `request.metadata` in rules.'),
+});
+export type TuttiSettings = z.infer<typeof tuttiSettings>;
+
+export const chatRequest = chatInput.omit({ extra: true }).extend({
+  model: z
+    .string()
+    .min(1)
+    .default('auto')
+    .describe('A model’s id, an alias, an orchestration, a capability or `auto` (the default).'),
+  stream: z.boolean().nullish(),
+  stream_options: z.looseObject({ include_usage: z.boolean().nullish() }).nullish(),
+  metadata: z.record(z.string(), z.unknown()).nullish().describe('Kept with the run; `request.metadata` in rules.'),
+  tutti: tuttiSettings.optional(),
+});
+export type ChatRequest = z.infer<typeof chatRequest>;
+
+const KNOWN_FIELDS = new Set(Object.keys(chatRequest.shape));
+const NOT_INPUT = ['model', 'stream', 'stream_options', 'metadata', 'tutti'] as const;
+
+/** The input of the call, with the fields that Tutti does not know as `extra`. */
+export function toChatInput(request: ChatRequest, body: unknown): ChatInput {
+  const input: Record<string, unknown> = { ...request };
+  for (const field of NOT_INPUT) delete input[field];
+  const extra = unknownFields(body, KNOWN_FIELDS);
+  return { ...(input as ChatInput), ...(extra !== undefined && { extra }) };
+}
+
+/** Tutti's settings as the library takes them: camelCase and milliseconds. */
+export function toCallSettings(settings: TuttiSettings) {
+  return {
+    ...(settings.backend !== undefined && { backend: settings.backend }),
+    ...(settings.capability !== undefined && { capability: settings.capability }),
+    ...(settings.priority !== undefined && { priority: settings.priority }),
+    ...(settings.timeout !== undefined && { timeout: settings.timeout * 1000 }),
+    ...(settings.complexity !== undefined && { complexity: settings.complexity }),
+    ...(settings.requires_speed !== undefined && { requiresSpeed: settings.requires_speed }),
+    ...(settings.metadata !== undefined && { metadata: settings.metadata }),
+  };
+}

@@ -1,0 +1,93 @@
+/** From zod's issues to one error that names the field and says what it takes. */
+import type { z } from 'zod';
+import { formatPath } from '../config/issues.ts';
+import { TuttiError } from '../errors/error.ts';
+
+type Issue = z.core.$ZodIssue;
+
+/** The value as its schema reads it. Throws `invalid_request` with `param` for the first thing that is wrong. */
+export function validate<S extends z.ZodType>(schema: S, value: unknown): z.output<S> {
+  const result = schema.safeParse(value);
+  if (result.success) return result.data;
+  const issue = innermost(result.error.issues);
+  const param = formatPath(issue.path);
+  throw new TuttiError('invalid_request', sentence(issue, param), param === '' ? {} : { param });
+}
+
+/** Of a union's branches, the one that the value came nearest to fitting says best what is wrong: the deepest issue. */
+function innermost(issues: readonly Issue[], base: readonly PropertyKey[] = []): Issue {
+  const issue = issues[0]!; // zod never fails without an issue
+  const path = [...base, ...issue.path];
+  if (issue.code !== 'invalid_union' || issue.errors.length === 0) return { ...issue, path };
+  const branches = issue.errors.filter((branch) => branch.length > 0).map((branch) => innermost(branch, path));
+  const deepest = branches.reduce((a, b) => (b.path.length > a.path.length ? b : a));
+  if (deepest.path.length > path.length) return deepest;
+  return { ...issue, path, errors: branches.map((branch) => [branch]) } as Issue; // the same kind of issue, with its errors made flat
+}
+
+function sentence(issue: Issue, param: string): string {
+  const subject = param === '' ? 'The body' : `\`${param}\``;
+  switch (issue.code) {
+    case 'invalid_type':
+      if (issue.message.endsWith('received undefined')) return param === '' ? 'The body is missing.' : `${subject} is missing.`;
+      return `${subject} must be ${expectation(issue)}, not ${received(issue)}.`;
+    case 'invalid_union':
+      if ('options' in issue && Array.isArray(issue.options)) return `${subject} must be one of ${list(issue.options)}.`;
+      return `${subject} must be ${[...new Set(issue.errors.flat().map(expectation))].join(' or ')}.`;
+    case 'invalid_value':
+      return `${subject} must be ${expectation(issue)}.`;
+    case 'unrecognized_keys':
+      return `${param === '' ? 'The request' : subject} has no field ${list(issue.keys)}.`;
+    case 'too_small':
+    case 'too_big':
+      // A schema's own words, as in `messages must hold at least one message`, say it better.
+      return /^Too (small|big)/.test(issue.message) ? `${subject} must be ${bound(issue)}.` : capital(`${issue.message}.`);
+    default:
+      return `${subject} is not valid: ${issue.message}.`;
+  }
+}
+
+function expectation(issue: Issue): string {
+  switch (issue.code) {
+    case 'invalid_type':
+      return article(issue.expected);
+    case 'invalid_value':
+      return `${issue.values.length > 1 ? 'one of ' : ''}${list(issue.values)}`;
+    default:
+      return issue.message;
+  }
+}
+
+function received(issue: Issue): string {
+  return article(/received (\w+)$/.exec(issue.message)?.[1] ?? 'what was sent');
+}
+
+const ARTICLES: Readonly<Record<string, string>> = {
+  array: 'a list',
+  object: 'an object',
+  record: 'an object',
+  string: 'a text',
+  number: 'a number',
+  int: 'a whole number',
+  boolean: 'true or false',
+};
+
+function article(type: string): string {
+  return ARTICLES[type] ?? type;
+}
+
+function bound(issue: Extract<Issue, { code: 'too_small' | 'too_big' }>): string {
+  const limit = issue.code === 'too_small' ? issue.minimum : issue.maximum;
+  const word =
+    issue.code === 'too_small' ? (issue.inclusive ? 'at least' : 'more than') : issue.inclusive ? 'at most' : 'less than';
+  const unit = issue.origin === 'string' ? ' characters long' : issue.origin === 'array' ? ' items long' : '';
+  return `${word} ${String(limit)}${unit}`;
+}
+
+function list(values: readonly unknown[]): string {
+  return values.map((value) => `\`${String(value)}\``).join(', ');
+}
+
+function capital(text: string): string {
+  return text.charAt(0).toUpperCase() + text.slice(1);
+}

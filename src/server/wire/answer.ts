@@ -1,0 +1,77 @@
+/** Usage, confidence and the `tutti` object: what answers of both APIs tell about how they came to be. */
+import { z } from 'zod';
+import { CONFIDENCE_METHODS, type Confidence } from '../../contracts/confidence.ts';
+import type { Usage } from '../../contracts/usage.ts';
+
+/** Epoch milliseconds to the wire's epoch seconds. */
+export const seconds = (ms: number): number => ms / 1000;
+/** Bytes to MiB, to one digit. */
+export const mebibytes = (bytes: number): number => Math.round((bytes / (1024 * 1024)) * 10) / 10;
+
+/** The object without its absent fields, which JSON leaves out but types count as present. */
+export function present<T extends object>(value: T): { [K in keyof T]: Exclude<T[K], undefined> } {
+  for (const key of Object.keys(value) as (keyof T)[]) if (value[key] === undefined) delete value[key];
+  return value as { [K in keyof T]: Exclude<T[K], undefined> };
+}
+
+export const wireUsage = z.strictObject({
+  input_tokens: z.number(),
+  output_tokens: z.number(),
+  cached_input_tokens: z.number().optional(),
+  reasoning_tokens: z.number().optional(),
+  images: z.number().optional(),
+  seconds: z.number().optional(),
+  estimated: z.boolean().optional(),
+});
+export type WireUsage = z.infer<typeof wireUsage>;
+
+export function toWireUsage(usage: Usage): WireUsage {
+  return present({
+    input_tokens: usage.inputTokens,
+    output_tokens: usage.outputTokens,
+    cached_input_tokens: usage.cachedInputTokens,
+    reasoning_tokens: usage.reasoningTokens,
+    images: usage.images,
+    seconds: usage.seconds,
+    estimated: usage.estimated,
+  });
+}
+
+export function toWireUsageByModel(usage: Readonly<Record<string, Usage>>): Record<string, WireUsage> {
+  return Object.fromEntries(Object.entries(usage).map(([model, own]) => [model, toWireUsage(own)]));
+}
+
+export const wireConfidence = z.strictObject({
+  score: z.number(),
+  method: z.enum(CONFIDENCE_METHODS),
+  calibrated: z.boolean(),
+  parts: z.record(z.string(), z.number()).optional(),
+  adjustments: z.array(z.strictObject({ rule: z.string(), factor: z.number() })).optional(),
+});
+export type WireConfidence = z.infer<typeof wireConfidence>;
+
+export function toWireConfidence(confidence: Confidence | null): WireConfidence | null {
+  if (confidence === null) return null;
+  return present({
+    score: confidence.score,
+    method: confidence.method,
+    calibrated: confidence.calibrated,
+    parts: confidence.parts === undefined ? undefined : { ...confidence.parts },
+    adjustments: confidence.adjustments?.map(({ rule, factor }) => ({ rule, factor })),
+  });
+}
+
+export const wireDetails = z
+  .strictObject({
+    run_id: z.string(),
+    strategy: z.string().optional().describe('How the orchestration combined its calls.'),
+    confidence: wireConfidence.nullable(),
+    models_used: z.array(z.string()),
+    fallback_chain: z.array(z.string()).describe('The models that were tried, in order; the last one answered.'),
+    execution_time_ms: z.number(),
+    usage_by_model: z.record(z.string(), wireUsage),
+    cost_usd: z.number().nullable().describe('null when any price is unknown.'),
+  })
+  .describe('How the answer came to be.');
+/** The `tutti` object of an answer. */
+export type WireDetails = z.infer<typeof wireDetails>;
