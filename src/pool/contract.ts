@@ -76,4 +76,6 @@ export interface UnloadOptions {
   readonly force?: boolean;
   /** False: fail with `model_in_use` rather than wait for calls under way. Default true. */
   readonly wait?: boolean;
+  /** Stops a request to a remote server that unloads models by name. */
+  readonly signal?: AbortSignal;
 }

@@ -29,6 +29,8 @@ export interface PlacementRules {
   readonly fallbackToCpu: boolean;
   /** CPU threads for a model that does not say. */
   readonly threads: number;
+  /** No model takes more than one less than these. */
+  readonly cores: number;
 }
 
 /**
@@ -38,7 +40,8 @@ export interface PlacementRules {
  */
 export function placementsFor(model: ModelDescriptor, rules: PlacementRules): Placement[] {
   const { device = 'auto', ...settings } = model.load ?? {};
-  const threads = settings.threads ?? (model.countsAsLoaded === false ? 1 : rules.threads);
+  const wanted = settings.threads ?? (model.countsAsLoaded === false ? 1 : rules.threads);
+  const threads = Math.max(1, Math.min(wanted, rules.cores - 1));
   const onCpu: Placement = { ...settings, threads, device: 'cpu', gpuLayers: 0 };
   if (device === 'cpu' || settings.gpuLayers === 0) return [onCpu];
   const gpus = rules.gpus.filter((gpu) => device === 'auto' || gpu.id === device || gpu.api === device);

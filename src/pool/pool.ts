@@ -7,134 +7,109 @@
  *
  * It is *cold* when it has no slot. A slot is made, and its estimated bytes are reserved, when a load begins; after it the
  * measured bytes take their place. *Ready* models give leases. *Unloading* ones still hold their bytes: these are free only
- * when the backend says that the model is gone, and then the slot is removed. A load that fails, or a runner that crashes,
- * takes the slot away at once. A load that nobody waits for any more is aborted and is *unloading* until it has stopped.
+ * when the backend says that the model is gone, and then the slot is removed. A load that fails, and a runner that crashes,
+ * take the slot away at once. A load that nobody waits for any more is stopped, and holds its bytes until it has stopped.
  *
- * This class is the only writer of slots and demands, and `#setState` the only place where a slot's state changes. What to
- * do is decided in `scheduler.ts`, a pure function; `#pump` takes a snapshot, has it decided, and starts the effects. Each
- * effect that ends calls `#pump` again. Nothing here awaits while it holds half-changed state: between two ticks all is
- * consistent.
+ * This class is the only writer of slots, and `#setState` the only place where their state changes. What to do is decided
+ * in `scheduler.ts`, a pure function; `#pump` takes a snapshot, has it decided, and starts the effects. Each effect that
+ * ends calls `#pump` again. Nothing here awaits while state is half changed: between two ticks all is consistent.
+ *
+ * Remote models never come here: see `remote.ts`.
  */
-import { readFileSync } from 'node:fs';
-import { availableParallelism } from 'node:os';
-import type { Backend, Memory, OpenModel, Placement } from '../contracts/backend.ts';
+import type { Backend } from '../contracts/backend.ts';
 import type { Clock } from '../contracts/clock.ts';
-import type { EventBus, EventData } from '../contracts/event.ts';
+import type { EventBus } from '../contracts/event.ts';
 import type { Logger } from '../contracts/logger.ts';
 import type { ModelDescriptor } from '../contracts/model.ts';
-import type { DeviceId, ModelId } from '../contracts/vocabulary.ts';
+import type { BackendId, ModelId } from '../contracts/vocabulary.ts';
 import { TuttiError } from '../errors/error.ts';
-import { deferred, type Deferred } from '../lib/deferred.ts';
+import { deferred } from '../lib/deferred.ts';
 import { CrashLog } from './backoff.ts';
-import type { AcquireOptions, Eviction, Lease, LoadProgress, ModelStatus, PoolMemory, UnloadOptions } from './contract.ts';
-import { Demands, type Demand, type Waiter } from './demands.ts';
+import { Budget, type Machine } from './budget.ts';
+import type { AcquireOptions, Eviction, Lease, ModelStatus, PoolMemory, UnloadOptions } from './contract.ts';
 import { leastRecentlyUsedUntil } from './eviction.ts';
-import {
-  cgroupLimitBytes,
-  cpuLimitBytes,
-  entries,
-  gpuBytes,
-  gpuLimitBytes,
-  toMb,
-  totalBytes,
-  type Amounts,
-  type ReadFile,
-} from './memory-budget.ts';
-import { placementsFor, smaller, type DeviceInfo, type PlacementOption } from './placement.ts';
+import { openModel, type Opened } from './loading.ts';
+import { MIB, isNone, shortfall, toMb, totalBytes } from './memory-budget.ts';
+import type { PlacementOption } from './placement.ts';
+import { relief, type Relief } from './pressure.ts';
+import { cancelled, inUse, poolClosed, queueTimeout, toStepError, tooLarge } from './problems.ts';
 import { RemoteModels } from './remote.ts';
-import { cancelled, poolClosed, queueTimeout, toStepError, tooLarge } from './problems.ts';
-import { decide, rankOf, type Decision, type SlotView, type Snapshot } from './scheduler.ts';
+import { memoryOf, statusOf, statusWithout, used } from './report.ts';
+import { decide, holdings, rankOf, type Decision, type Snapshot } from './scheduler.ts';
 import type { PoolLimits } from './schema.ts';
+import { charged, countsAsLoaded, newSlot, viewOf, type Slot, type UnloadReason } from './slot.ts';
+import { fitTogether, swapModels } from './swap.ts';
+import { Waiters, type Demand } from './waiters.ts';
 
-export interface SystemMemory {
-  readonly totalBytes: number;
-  readonly availableBytes: number;
-}
-
-export interface PoolOptions {
+export interface PoolOptions extends Machine {
   readonly limits: PoolLimits;
   readonly clock: Clock;
   readonly events: EventBus;
   readonly log: Logger;
-  /** What answers for an id now, after swaps. Throws `model_not_found`. The same object as long as nothing changes. */
+  /** What answers for an id now, after swaps. The same object as long as nothing changes. Throws `model_not_found`. */
   describe(id: ModelId): ModelDescriptor;
-  /** Throws when there is none (an orchestration, a backend that was removed). */
+  /** Throws when there is none: an orchestration, or a backend that was removed. */
   backendOf(model: ModelDescriptor): Backend;
-  /** Calls for `from` are answered by `to` from now on: `registry.redirect`. */
+  /** From now on calls for `from` are answered by `to`. */
   redirect(from: ModelId, to: ModelId): void;
-  /** Asked once, when the first local model is wanted. */
-  devices(): Promise<readonly DeviceInfo[]>;
-  systemMemory(): SystemMemory;
-  /** Default: the file system. */
-  readonly readFile?: ReadFile;
-  /** CPU cores that models may share: all runners together take at most one less. Default: what the process may use. */
-  readonly cores?: number;
 }
 
-type UnloadReason = EventData['model.unloaded']['reason'];
-
-interface Slot {
-  readonly descriptor: ModelDescriptor;
-  readonly backend: Backend;
-  state: SlotView['state'];
-  placement: Placement;
-  readonly estimated: Memory;
-  measured: Memory | null;
-  leases: number;
-  /** Grows with each use, over all slots. */
-  lastUsed: number;
-  lastUsedAt: number;
-  loadedAt: number;
-  open: OpenModel | null;
-  /** Stops the load. */
-  readonly load: AbortController;
-  fraction: number;
-  /** In a waiter's way: no new leases but those that the scheduler grants. */
-  held: boolean;
-  /** To be unloaded once it is idle, and why. */
-  draining: UnloadReason | null;
-  guarded: boolean;
-  idleTimer: Disposable | null;
-  /** Settles when the slot is removed. */
-  readonly gone: Deferred<void>;
-}
+/** How often what is loaded is measured again. */
+const PRESSURE_INTERVAL_MS = 15_000;
+/** For what no request waits for: after everybody else. */
+const LAST_PRIORITY = -1001;
 
 export class Pool implements AsyncDisposable {
   readonly #options: PoolOptions;
   readonly #clock: Clock;
-  readonly #cores: number;
-  readonly #cgroupBytes: number | null;
-  #settings: PoolLimits;
-  #limits: Amounts;
-  #devices: Promise<readonly DeviceInfo[]> | null = null;
-  #gpus: readonly DeviceInfo[] = [];
+  readonly #events: EventBus;
+  readonly #log: Logger;
+  readonly #budget: Budget;
+  readonly #remote: RemoteModels;
+  readonly #waiters: Waiters;
+  readonly #crashes = new CrashLog();
 
   readonly #slots = new Map<ModelId, Slot>();
-  readonly #demands = new Demands();
-  readonly #remote: RemoteModels;
-  readonly #crashes = new CrashLog();
-  /** Swaps under way: not to be loaded until they are done. */
+  /** Not to be loaded until their swap is done. */
   readonly #onHold = new Set<ModelId>();
+  readonly #swapping = new Set<ModelId>();
+  /** On their way from a GPU to the CPU. */
+  readonly #cpuOnly = new Set<ModelId>();
   #uses = 0;
   #pumping = false;
   #pumpAgain = false;
   #wake: Disposable | null = null;
+  #pressureTimer: Disposable | null = null;
   #closing: Promise<void> | null = null;
 
   constructor(options: PoolOptions) {
+    const { clock, events, log, limits } = options;
     this.#options = options;
-    this.#clock = options.clock;
-    this.#cores = options.cores ?? availableParallelism();
-    this.#cgroupBytes = cgroupLimitBytes(options.readFile ?? readSmallFile);
-    this.#settings = options.limits;
-    this.#limits = this.#limitsOf(options.limits);
-    this.#remote = new RemoteModels({ log: options.log, now: () => this.#clock.now(), onIdle: () => undefined });
+    this.#clock = clock;
+    this.#events = events;
+    this.#log = log;
+    this.#budget = new Budget(limits, options, log);
+    this.#remote = new RemoteModels({ log, now: () => clock.now() });
+    this.#waiters = new Waiters({
+      clock,
+      log,
+      onDemand: (demand) => void this.#size(demand),
+      onLeave: (id, last) => this.#left(id, last),
+      isLoading: (id) => this.#slots.get(id)?.state === 'loading',
+    });
+  }
+
+  /** Takes new limits. What is loaded beyond them goes when it is idle and room is wanted. */
+  configure(limits: PoolLimits): void {
+    this.#budget.configure(limits);
+    this.#relieve();
+    this.#pump();
   }
 
   // --- Leases -----------------------------------------------------------------------------------------------------------
 
   /**
-   * The right to use a model. Loads it on first use, waiting for room in the order of priority and arrival.
+   * The right to use a model. Loads it on first use, waiting for room by priority and arrival.
    * Errors: `model_not_found`; `model_too_large`; `queue_timeout`; `cancelled`; `pool_closed`; those of loading
    * (`load_failed`, `out_of_memory`, `invalid_model_file`).
    */
@@ -146,54 +121,52 @@ export class Pool implements AsyncDisposable {
       const backend = this.#options.backendOf(model);
       if (backend.residency === 'remote') return this.#remote.acquire(model, backend);
       const slot = this.#slots.get(model.id);
-      if (slot !== undefined && slot.open !== null && this.#mayLease(slot, backend)) {
-        return Promise.resolve(this.#lease(slot, slot.open));
-      }
-      return this.#enqueue(id, model, backend, options);
+      if (slot?.open != null && this.#mayLease(slot, backend)) return Promise.resolve(this.#lease(slot));
+      return this.#wait(id, model, backend, options);
     } catch (error) {
       return Promise.reject(error);
     }
   }
 
-  /** Loads a model before it is needed. Settles when it is loaded; it counts as used then. Errors: those of `acquire`. */
+  /**
+   * Loads a model before it is needed, also on a remote server that loads models by name. Settles when it is loaded; that
+   * counts as a use. Errors: those of `acquire`.
+   */
   async preload(id: ModelId, options: AcquireOptions = {}): Promise<void> {
+    const model = this.#options.describe(id);
+    const { residents } = this.#options.backendOf(model);
+    if (residents !== undefined) await residents.load(model.name, options.signal ?? NEVER);
     await using _lease = await this.acquire(id, options);
   }
 
   #mayLease(slot: Slot, backend: Backend): boolean {
     if (slot.backend !== backend) {
-      // The config was reloaded and its backend replaced: the old instance goes when it is idle.
+      // A reloaded config has replaced the backend: the old instance goes when it is idle.
       this.#drain(slot, 'asked');
       return false;
     }
     return slot.state === 'ready' && !slot.held && slot.draining === null;
   }
 
-  #lease(slot: Slot, model: OpenModel): Lease {
+  #lease(slot: Slot): Lease {
+    const model = slot.open;
+    if (model === null) throw new TuttiError('internal_error', `${slot.model.id} gives a lease before it is loaded.`);
     slot.leases++;
     this.#touch(slot);
-    let held = true;
+    let holds = true;
     const release = async (): Promise<void> => {
-      if (!held) return;
-      held = false;
+      if (!holds) return;
+      holds = false;
       this.#released(slot);
     };
-    return { id: slot.descriptor.id, model, device: slot.placement.device, release, [Symbol.asyncDispose]: release };
+    return { id: slot.model.id, model, device: slot.placement.device, release, [Symbol.asyncDispose]: release };
   }
 
   #released(slot: Slot): void {
     slot.leases--;
     this.#touch(slot);
-    // A slot that crashed or was unloaded by force is no longer ours to care for.
-    if (slot.leases > 0 || this.#slots.get(slot.descriptor.id) !== slot) return;
-    this.#becameIdle(slot);
-    if (this.#demands.size > 0) this.#pump();
-  }
-
-  #becameIdle(slot: Slot): void {
-    if (slot.state !== 'ready' || slot.leases > 0) return;
-    if (slot.draining !== null) this.#unload(slot, slot.draining);
-    else this.#watchIdle(slot);
+    this.#ifIdle(slot);
+    if (slot.leases === 0 && this.#waiters.size > 0) this.#pump();
   }
 
   #touch(slot: Slot): void {
@@ -203,85 +176,30 @@ export class Pool implements AsyncDisposable {
 
   // --- Waiting ----------------------------------------------------------------------------------------------------------
 
-  #enqueue(requested: ModelId, model: ModelDescriptor, backend: Backend, options: AcquireOptions): Promise<Lease> {
-    const { priority = 0, signal, deadline, onProgress } = options;
-    const arrivedAt = this.#clock.now();
-    if (deadline !== undefined && deadline <= arrivedAt) throw queueTimeout(model.id, this.#stateOf(model.id));
-    const watch = new DisposableStack();
-    const rank = rankOf({ priority, arrivedAt }, this.#settings.agingMs);
-    const waiter: Waiter = { requested, rank, lease: deferred(), onProgress, watch };
-    if (signal !== undefined) {
-      const onAbort = (): void => this.#leave(waiter, cancelled(signal));
-      signal.addEventListener('abort', onAbort, { once: true });
-      watch.defer(() => signal.removeEventListener('abort', onAbort));
-    }
-    if (deadline !== undefined) {
-      const late = (): void => this.#leave(waiter, queueTimeout(model.id, this.#stateOf(model.id)));
-      watch.use(this.#clock.after(deadline - arrivedAt, late));
-    }
-    this.#join(waiter, model, backend);
-    return waiter.lease.promise;
-  }
-
-  #join(waiter: Waiter, model: ModelDescriptor, backend: Backend): void {
-    const { demand, isNew } = this.#demands.add(model, backend, waiter);
-    const slot = this.#slots.get(model.id);
-    if (slot?.state === 'loading') this.#tell(waiter, { phase: 'load', fraction: slot.fraction, model: model.id });
-    else this.#tell(waiter, { phase: 'queue', fraction: null, model: model.id });
-    if (isNew) void this.#size(demand);
+  #wait(requested: ModelId, model: ModelDescriptor, backend: Backend, options: AcquireOptions): Promise<Lease> {
+    const now = this.#clock.now();
+    if (options.deadline !== undefined && options.deadline <= now) throw queueTimeout(model.id, false);
+    const rank = rankOf({ priority: options.priority ?? 0, arrivedAt: now }, this.#budget.settings.agingMs);
+    const lease = this.#waiters.join({ requested, model, backend, rank, options });
     this.#pump();
+    return lease;
   }
 
-  #leave(waiter: Waiter, reason: TuttiError): void {
-    for (const demand of this.#demands) {
-      if (!demand.waiters.has(waiter)) continue;
-      const wasLast = this.#demands.leave(demand, waiter);
-      waiter.lease.reject(reason);
-      const slot = this.#slots.get(demand.id);
-      if (wasLast && slot?.state === 'loading') this.#abortLoad(slot);
-      this.#pump();
-      return;
-    }
+  #left(id: ModelId, last: boolean): void {
+    const slot = this.#slots.get(id);
+    if (last && slot?.state === 'loading') this.#stopLoad(slot);
+    this.#pump();
   }
 
   /** Asks the backend how large the model is at each place. */
   async #size(demand: Demand): Promise<void> {
+    const { id, model, backend } = demand;
     try {
-      const { descriptor, backend } = demand;
-      const gpus = await this.#findDevices();
-      const threads = Math.max(1, Math.floor((this.#cores - 1) / this.#settings.maxLoadedModels));
-      const places = placementsFor(descriptor, { gpus, fallbackToCpu: this.#settings.fallbackToCpu, threads });
-      demand.options = await Promise.all(
-        places.map(async (placement) => ({ placement, memory: await estimate(backend, descriptor, placement) })),
-      );
+      demand.options = await this.#budget.options(model, backend, this.#cpuOnly.has(id) ? 'cpu' : undefined);
     } catch (error) {
-      if (this.#demands.get(demand.id) === demand) this.#rejectAll(demand.id, TuttiError.from(error, 'load_failed'));
+      if (this.#waiters.get(id) === demand) this.#waiters.reject(id, TuttiError.from(error, 'load_failed'));
     }
     this.#pump();
-  }
-
-  async #findDevices(): Promise<readonly DeviceInfo[]> {
-    this.#devices ??= this.#options.devices();
-    try {
-      this.#gpus = await this.#devices;
-    } catch (error) {
-      this.#devices = null;
-      this.#options.log.warn({ error }, 'the GPUs of this machine could not be listed; models go to the CPU');
-    }
-    this.#limits = this.#limitsOf(this.#settings);
-    return this.#gpus;
-  }
-
-  #rejectAll(id: ModelId, error: TuttiError): void {
-    for (const waiter of this.#demands.take(id)) waiter.lease.reject(error);
-  }
-
-  #tell(waiter: Waiter, progress: LoadProgress): void {
-    try {
-      waiter.onProgress?.(progress);
-    } catch (error) {
-      this.#options.log.warn({ error }, 'a listener to the progress of a load failed');
-    }
   }
 
   // --- Deciding ---------------------------------------------------------------------------------------------------------
@@ -304,84 +222,55 @@ export class Pool implements AsyncDisposable {
   #snapshot(): Snapshot {
     return {
       now: this.#clock.now(),
-      limits: this.#limits,
-      fairnessMs: this.#settings.fairnessMs,
-      slots: Array.from(this.#slots.values(), (slot) => this.#view(slot)),
-      demands: Array.from(this.#demands, (demand) => ({
-        id: demand.id,
-        rank: demand.rank,
-        options: demand.options,
-        counts: demand.descriptor.countsAsLoaded !== false,
-        notBefore: this.#crashes.notBefore(demand.id),
-        onHold: this.#onHold.has(demand.id),
+      limits: this.#budget.limits,
+      fairnessMs: this.#budget.settings.fairnessMs,
+      slots: Array.from(this.#slots.values(), (slot) => viewOf(slot, this.#isPinned(slot))),
+      demands: Array.from(this.#waiters, ({ id, rank, options, model }) => ({
+        id,
+        rank,
+        options,
+        counts: countsAsLoaded(model),
+        notBefore: this.#crashes.notBefore(id),
+        onHold: this.#onHold.has(id),
       })),
-    };
-  }
-
-  #view(slot: Slot): SlotView {
-    return {
-      id: slot.descriptor.id,
-      state: slot.load.signal.aborted ? 'unloading' : slot.state,
-      leases: slot.leases,
-      memory: held(slot),
-      counts: slot.descriptor.countsAsLoaded !== false,
-      lastUsed: slot.lastUsed,
-      pinned: this.#current(slot).pinned === true,
-      guarded: slot.guarded,
-      draining: slot.draining !== null,
     };
   }
 
   #act(decision: Decision): void {
     for (const [id, slot] of this.#slots) slot.held = decision.held.has(id);
-    for (const { id, excess } of decision.rejections) this.#rejectAll(id, tooLarge(id, excess));
+    for (const { id, excess } of decision.rejections) this.#waiters.reject(id, tooLarge(id, excess));
     for (const id of decision.grants) this.#grant(id);
-    for (const { id } of decision.evictions) this.#unloadById(id, 'evicted');
+    for (const { id } of decision.evictions) this.#evict(id);
     for (const { id, option } of decision.loads) this.#load(id, option);
-    for (const { id, by } of decision.blocked) this.#tellBlocked(id, by);
-    this.#wake?.[Symbol.dispose]();
-    const { wakeAt } = decision;
-    this.#wake = wakeAt === null ? null : this.#clock.after(Math.max(0, wakeAt - this.#clock.now()), () => this.#pump());
+    for (const { id, by } of decision.blocked) {
+      const message = by.length === 0 ? 'waiting for others that came first' : `waiting for room that ${by.join(', ')} holds`;
+      this.#waiters.tell(id, { phase: 'queue', fraction: null, model: id, message });
+    }
+    this.#wakeAt(decision.wakeAt);
   }
 
   #grant(id: ModelId): void {
     const slot = this.#slots.get(id);
-    const open = slot?.open;
-    if (slot === undefined || open == null) return;
-    for (const waiter of this.#demands.take(id)) waiter.lease.resolve(this.#lease(slot, open));
+    if (slot !== undefined) this.#waiters.serve(id, () => this.#lease(slot));
   }
 
-  #tellBlocked(id: ModelId, by: readonly ModelId[]): void {
-    const message = by.length === 0 ? 'waiting for others that came first' : `waiting for room held by ${by.join(', ')}`;
-    for (const waiter of this.#demands.get(id)?.waiters ?? [])
-      this.#tell(waiter, { phase: 'queue', fraction: null, model: id, message });
+  #evict(id: ModelId): void {
+    const slot = this.#slots.get(id);
+    if (slot?.state === 'ready' && slot.leases === 0) this.#unload(slot, 'evicted');
+  }
+
+  #wakeAt(at: number | null): void {
+    this.#wake?.[Symbol.dispose]();
+    this.#wake = at === null ? null : this.#clock.after(Math.max(0, at - this.#clock.now()), () => this.#pump());
   }
 
   // --- Loading ----------------------------------------------------------------------------------------------------------
 
   #load(id: ModelId, option: PlacementOption): void {
-    const demand = this.#demands.get(id);
+    const demand = this.#waiters.get(id);
     if (demand === undefined || this.#slots.has(id)) return;
-    const slot: Slot = {
-      descriptor: demand.descriptor,
-      backend: demand.backend,
-      state: 'loading',
-      placement: option.placement,
-      estimated: option.memory,
-      measured: null,
-      leases: 0,
-      lastUsed: ++this.#uses,
-      lastUsedAt: this.#clock.now(),
-      loadedAt: 0,
-      open: null,
-      load: new AbortController(),
-      fraction: -1, // nothing told yet
-      held: false,
-      draining: null,
-      guarded: false,
-      idleTimer: null,
-      gone: deferred(),
-    };
+    const slot = newSlot(demand.model, demand.backend, option);
+    this.#touch(slot);
     this.#slots.set(id, slot);
     this.#loadProgress(slot, 0);
     void this.#runLoad(slot);
@@ -390,160 +279,136 @@ export class Pool implements AsyncDisposable {
   async #runLoad(slot: Slot): Promise<void> {
     const startedAt = this.#clock.monotonic();
     try {
-      const open = await this.#open(slot);
-      const measured = await measure(open, this.#options.log);
-      this.#loaded(slot, open, measured, this.#clock.monotonic() - startedAt);
+      const opened = await openModel(slot, this.#log, (fraction) => this.#loadProgress(slot, fraction));
+      this.#loaded(slot, opened, this.#clock.monotonic() - startedAt);
     } catch (error) {
       this.#loadFailed(slot, TuttiError.from(error, 'load_failed'));
     }
   }
 
-  /** Out of memory is tried once more, smaller. */
-  async #open(slot: Slot): Promise<OpenModel> {
-    try {
-      return await this.#openAt(slot, slot.placement);
-    } catch (error) {
-      const less =
-        TuttiError.isInstance(error) && error.code === 'out_of_memory' ? smaller(slot.descriptor, slot.placement) : null;
-      if (less === null || slot.load.signal.aborted) throw error;
-      this.#options.log.warn(
-        { model: slot.descriptor.id, placement: less },
-        'out of memory while loading; trying once more, smaller',
-      );
-      slot.placement = less;
-      return await this.#openAt(slot, less);
-    }
-  }
-
-  #openAt(slot: Slot, placement: Placement): Promise<OpenModel> {
-    const onProgress = (fraction: number): void => this.#loadProgress(slot, fraction);
-    return slot.backend.open(slot.descriptor, { placement, signal: slot.load.signal, onProgress });
-  }
-
   #loadProgress(slot: Slot, fraction: number): void {
-    if (slot.state !== 'loading') return;
     // Backends report every few kilobytes; twenty steps are enough for people and for the event bus.
-    const step = Math.floor(fraction * 20);
-    if (step <= Math.floor(slot.fraction * 20)) return;
+    if (slot.state !== 'loading' || Math.floor(fraction * 20) <= Math.floor(slot.fraction * 20)) return;
     slot.fraction = fraction;
-    const model = slot.descriptor.id;
-    this.#options.events.publish('model.loading', { model, device: slot.placement.device, fraction });
-    for (const waiter of this.#demands.get(model)?.waiters ?? []) this.#tell(waiter, { phase: 'load', fraction, model });
+    const { id } = slot.model;
+    this.#events.publish('model.loading', { model: id, device: slot.placement.device, fraction });
+    this.#waiters.tell(id, { phase: 'load', fraction, model: id });
   }
 
-  #abortLoad(slot: Slot): void {
-    slot.load.abort(new TuttiError('cancelled', `Nobody waits for ${slot.descriptor.id} any more.`));
+  #stopLoad(slot: Slot): void {
+    slot.load.abort(new TuttiError('cancelled', `Nobody waits for ${slot.model.id} any more.`));
   }
 
-  #loaded(slot: Slot, open: OpenModel, measured: Memory | null, ms: number): void {
-    const { id } = slot.descriptor;
+  #loaded(slot: Slot, { open, placement, measured }: Opened, ms: number): void {
+    const { id } = slot.model;
     slot.open = open;
+    slot.placement = placement;
     slot.measured = measured;
     slot.loadedAt = this.#clock.monotonic();
-    if (slot.load.signal.aborted && this.#demands.get(id) === undefined) return this.#unload(slot, 'asked');
+    // It came in although it was stopped: of use only to somebody who came since.
+    if (slot.load.signal.aborted && this.#waiters.get(id) === undefined) return this.#unload(slot, 'asked');
     this.#setState(slot, 'ready');
-    void open.closed.then((error) => this.#closed(slot, error));
-    this.#options.events.publish('model.loaded', { model: id, device: slot.placement.device, ms, memory: held(slot) });
-    // Before anything else is decided: a model loaded for somebody is not evicted before they had it.
+    void open.closed.then((error) => this.#ended(slot, error));
+    this.#events.publish('model.loaded', { model: id, device: placement.device, ms, memory: charged(slot) });
+    // Before anything else is decided: what was loaded for somebody is not evicted before they had it.
     this.#grant(id);
-    this.#becameIdle(slot);
-    this.checkPressure();
+    this.#ifIdle(slot);
+    this.#relieve();
+    this.#watchPressure();
     this.#pump();
   }
 
   #loadFailed(slot: Slot, error: TuttiError): void {
-    const { id } = slot.descriptor;
-    const wasAborted = slot.load.signal.aborted;
+    const { id } = slot.model;
     if (error.code === 'runner_crashed') this.#crashes.record(id, 0, this.#clock.now());
     this.#remove(slot);
-    if (!wasAborted) {
-      this.#options.events.publish('model.load_failed', { model: id, error: toStepError(error) });
-      this.#rejectAll(id, error);
-    }
-    // After an abort, those who came since want it loaded again.
+    this.#events.publish('model.load_failed', { model: id, error: toStepError(error) });
+    // Those who came after the load was stopped have it loaded again.
+    if (!slot.load.signal.aborted) this.#waiters.reject(id, error);
     this.#pump();
   }
 
-  /** The model ended by itself. Its calls fail by themselves; the next `acquire` starts it again. */
-  #closed(slot: Slot, error: Error | null): void {
-    const { id } = slot.descriptor;
+  /** A ready model ended by itself. Its calls fail by themselves; the next `acquire` starts it again. */
+  #ended(slot: Slot, error: Error | null): void {
+    const { id } = slot.model;
     if (slot.state !== 'ready' || this.#slots.get(id) !== slot) return;
-    const now = this.#clock.now();
-    if (error !== null) this.#crashes.record(id, this.#clock.monotonic() - slot.loadedAt, now);
     this.#remove(slot);
-    const cause = error === null ? {} : { error: toStepError(TuttiError.from(error, 'runner_crashed')) };
-    this.#options.events.publish('model.unloaded', { model: id, reason: error === null ? 'asked' : 'crashed', ...cause });
+    if (error === null) {
+      this.#events.publish('model.unloaded', { model: id, reason: 'asked' });
+    } else {
+      this.#crashes.record(id, this.#clock.monotonic() - slot.loadedAt, this.#clock.now());
+      const cause = toStepError(TuttiError.from(error, 'runner_crashed'));
+      this.#events.publish('model.unloaded', { model: id, reason: 'crashed', error: cause });
+    }
     this.#pump();
   }
 
   // --- Unloading --------------------------------------------------------------------------------------------------------
 
   /**
-   * Takes a model out of memory. New calls wait, those under way end first, then its memory is freed; calls that came
-   * meanwhile load it again. Settles when it is gone; at once when it is not loaded. Pinned models go, too, when asked.
-   * Errors: `model_in_use` with `wait: false`.
+   * Takes a model out of memory, a pinned one, too. New calls wait, those under way end first, then its memory is freed;
+   * if calls came meanwhile it is loaded again. Settles when it is gone; at once when it is not loaded.
+   * Errors: `model_not_found`; `model_in_use` with `wait: false`.
    */
   async unload(id: ModelId, options: UnloadOptions = {}): Promise<void> {
-    const slot = this.#slots.get(id);
-    if (slot === undefined) return this.#remote.unbind(id);
-    if (options.wait === false && options.force !== true && slot.leases > 0) {
-      throw new TuttiError('model_in_use', `${id} answers ${slot.leases} calls just now.`, {
-        details: { model: id, leases: slot.leases },
-      });
-    }
+    const slot = this.#slots.get(id) ?? this.#slots.get(this.#options.describe(id).id);
+    if (slot === undefined) return this.#unloadRemote(this.#options.describe(id), options.signal);
+    const isUsed = slot.leases > 0 || slot.state === 'loading';
+    if (options.wait === false && options.force !== true && isUsed) throw inUse(slot.model.id, slot.leases);
     if (options.force === true && slot.state === 'ready') this.#unload(slot, 'asked');
     else this.#drain(slot, 'asked');
     await slot.gone.promise;
   }
 
-  /**
-   * Unloads idle models, least recently used first, until at most `targetMemoryMb` MiB are used on all devices together.
-   * Settles when they are gone. Models in use and pinned ones stay, so the use may remain above the target.
-   */
-  async evict(options: { readonly targetMemoryMb: number }): Promise<Eviction> {
-    const before = this.#usedBytes();
-    const victims = leastRecentlyUsedUntil(options.targetMemoryMb * 2 ** 20, before, this.#idle(), (slot) =>
-      totalBytes(held(slot)),
-    );
-    const freed = victims.reduce((sum, slot) => sum + totalBytes(held(slot)), 0);
-    for (const slot of victims) this.#unload(slot, 'asked');
-    await Promise.all(victims.map((slot) => slot.gone.promise));
-    return { evicted: victims.map((slot) => slot.descriptor.id), freedMb: toMb(freed), usedMb: toMb(this.#usedBytes()) };
+  async #unloadRemote(model: ModelDescriptor, signal: AbortSignal = NEVER): Promise<void> {
+    this.#remote.unbind(model.id);
+    if (model.backend !== null) await this.#options.backendOf(model).residents?.unload(model.name, signal);
   }
 
-  /** Unloads idle models of each device whose use is above `pressure` of its limit. Called after loads; call it on a timer, too. */
-  checkPressure(): void {
-    for (const [device, limit] of entries(this.#limits)) {
-      if (device === 'models') continue;
-      const used = this.#sum((memory) => memory[device] ?? 0);
-      const victims = leastRecentlyUsedUntil(
-        limit * this.#settings.pressure,
-        used,
-        this.#idle(),
-        (slot) => held(slot)[device] ?? 0,
-      );
-      for (const slot of victims) this.#unload(slot, 'pressure');
-    }
+  /**
+   * Unloads idle models, least recently used first, until at most `targetMemoryMb` MiB are used on all devices together.
+   * Settles when they are gone. Models in use and pinned ones stay, so that the use may remain above the target.
+   */
+  async evict(options: { readonly targetMemoryMb: number }): Promise<Eviction> {
+    const bytes = (slot: Slot): number => totalBytes(charged(slot));
+    const before = used(this.#slots.values(), totalBytes);
+    const victims = leastRecentlyUsedUntil(options.targetMemoryMb * MIB, before, this.#idle(), bytes);
+    const freed = victims.reduce((sum, slot) => sum + bytes(slot), 0);
+    for (const slot of victims) this.#unload(slot, 'asked');
+    await Promise.all(victims.map((slot) => slot.gone.promise));
+    const left = used(this.#slots.values(), totalBytes);
+    return { evicted: victims.map((slot) => slot.model.id), freedMb: toMb(freed), usedMb: toMb(left) };
+  }
+
+  /** Lets go of everything of a backend that was removed: when it is idle. Settles then. */
+  async forgetBackend(backend: BackendId): Promise<void> {
+    this.#remote.unbindAll(backend);
+    const slots = [...this.#slots.values()].filter((slot) => slot.model.backend === backend);
+    for (const slot of slots) this.#drain(slot, 'asked');
+    await Promise.all(slots.map((slot) => slot.gone.promise));
   }
 
   /** Idle and free to go, least recently used first. */
   #idle(): Slot[] {
     return [...this.#slots.values()]
-      .filter((slot) => slot.state === 'ready' && slot.leases === 0 && !slot.guarded && this.#current(slot).pinned !== true)
+      .filter((slot) => slot.state === 'ready' && slot.leases === 0 && !slot.guarded && !this.#isPinned(slot))
       .sort((a, b) => a.lastUsed - b.lastUsed);
   }
 
   #drain(slot: Slot, reason: UnloadReason): void {
     slot.draining ??= reason;
-    this.#becameIdle(slot);
+    this.#ifIdle(slot);
   }
 
-  #unloadById(id: ModelId, reason: UnloadReason): void {
-    const slot = this.#slots.get(id);
-    if (slot?.state === 'ready') this.#unload(slot, reason);
+  /** What becomes of a ready model without a lease. */
+  #ifIdle(slot: Slot): void {
+    if (slot.state !== 'ready' || slot.leases > 0 || this.#slots.get(slot.model.id) !== slot) return;
+    if (slot.draining !== null) this.#unload(slot, slot.draining);
+    else this.#watchIdle(slot);
   }
 
   #unload(slot: Slot, reason: UnloadReason): void {
+    if (slot.state === 'unloading') return;
     this.#setState(slot, 'unloading');
     void this.#runUnload(slot, reason);
   }
@@ -552,160 +417,272 @@ export class Pool implements AsyncDisposable {
     try {
       await slot.open?.[Symbol.asyncDispose]();
     } catch (error) {
-      this.#options.log.error({ model: slot.descriptor.id, error }, 'a model could not be unloaded cleanly');
+      this.#log.error({ model: slot.model.id, err: error }, 'a model could not be unloaded cleanly');
     }
     this.#remove(slot);
-    this.#options.events.publish('model.unloaded', { model: slot.descriptor.id, reason });
+    this.#events.publish('model.unloaded', { model: slot.model.id, reason });
     this.#pump();
   }
 
+  #setState(slot: Slot, state: 'ready' | 'unloading'): void {
+    slot.state = state;
+    if (state === 'unloading') this.#stopTimer(slot);
+  }
+
   #remove(slot: Slot): void {
-    slot.idleTimer?.[Symbol.dispose]();
-    slot.idleTimer = null;
-    this.#slots.delete(slot.descriptor.id);
+    this.#stopTimer(slot);
+    this.#slots.delete(slot.model.id);
+    if (this.#slots.size === 0) this.#stopPressure();
     slot.gone.resolve();
   }
 
-  #setState(slot: Slot, state: Slot['state']): void {
-    slot.state = state;
-    if (state === 'ready') return;
+  #stopTimer(slot: Slot): void {
     slot.idleTimer?.[Symbol.dispose]();
     slot.idleTimer = null;
   }
 
-  /** One timer a slot. When it fires early, because the model was used since, it is set again for the rest. */
+  /** One timer a slot. If the model was used since it was set, it is set again for the rest. */
   #watchIdle(slot: Slot): void {
     const ttl = this.#idleMs(slot);
     if (ttl === 0 || slot.idleTimer !== null) return;
     const left = slot.lastUsedAt + ttl - this.#clock.now();
     slot.idleTimer = this.#clock.after(Math.max(0, left), () => {
       slot.idleTimer = null;
-      if (slot.state !== 'ready' || slot.leases > 0) return;
-      const isDue = this.#clock.now() - slot.lastUsedAt >= this.#idleMs(slot);
-      if (isDue && !slot.guarded && this.#idleMs(slot) > 0) this.#unload(slot, 'idle');
-      else this.#watchIdle(slot);
+      if (slot.leases > 0 || slot.guarded) return; // the release, or the end of the swap, sets the next one
+      const due = slot.lastUsedAt + this.#idleMs(slot);
+      if (due > this.#clock.now() || this.#idleMs(slot) === 0) this.#watchIdle(slot);
+      else this.#unload(slot, 'idle');
     });
   }
 
   /** 0: never. */
   #idleMs(slot: Slot): number {
-    const model = this.#current(slot);
-    if (model.pinned === true) return 0;
-    return model.idleUnloadSeconds === undefined ? this.#settings.idleUnloadMs : model.idleUnloadSeconds * 1000;
+    const { pinned, idleUnloadSeconds } = this.#current(slot);
+    if (pinned === true) return 0;
+    return idleUnloadSeconds === undefined ? this.#budget.settings.idleUnloadMs : idleUnloadSeconds * 1000;
+  }
+
+  #isPinned(slot: Slot): boolean {
+    return this.#current(slot).pinned === true;
   }
 
   /** What is said of the model now: it may have been pinned since it was loaded. */
   #current(slot: Slot): ModelDescriptor {
     try {
-      const model = this.#options.describe(slot.descriptor.id);
-      return model.id === slot.descriptor.id ? model : slot.descriptor;
+      const model = this.#options.describe(slot.model.id);
+      return model.id === slot.model.id ? model : slot.model;
     } catch {
-      return slot.descriptor; // It was unregistered; it stays what it was until it goes.
+      return slot.model; // It was unregistered; it stays what it was until it goes.
     }
+  }
+
+  // --- Pressure ---------------------------------------------------------------------------------------------------------
+
+  /**
+   * Measures what is loaded again, and where it takes more than `pressure` of a limit lets idle models go, or moves them from
+   * a GPU to the CPU. Runs by itself after each load and every 15 seconds while something is loaded.
+   */
+  async checkPressure(): Promise<void> {
+    await Promise.all(Array.from(this.#slots.values(), (slot) => this.#measure(slot)));
+    this.#relieve();
+    this.#pump();
+  }
+
+  async #measure(slot: Slot): Promise<void> {
+    if (slot.state !== 'ready') return;
+    try {
+      slot.measured = (await slot.open?.measure?.()) ?? slot.measured;
+    } catch (error) {
+      this.#log.debug({ model: slot.model.id, err: error }, 'a model could not be measured again');
+    }
+  }
+
+  #relieve(): void {
+    const { limits, settings, system } = this.#budget;
+    const slots = [...this.#slots.values()];
+    for (const one of relief({ slots, idle: this.#idle(), limits, share: settings.pressure, system })) this.#relieveOf(one);
+  }
+
+  #relieveOf({ slot, device }: Relief): void {
+    const { device: wanted = 'auto' } = slot.model.load ?? {};
+    this.#unload(slot, 'pressure');
+    if (device === 'cpu' || wanted !== 'auto' || !this.#budget.settings.fallbackToCpu) return;
+    this.#moveToCpu(slot).catch((error: unknown) => {
+      this.#log.warn(
+        { model: slot.model.id, err: error },
+        'a model could not be moved to the CPU; it is loaded when it is wanted',
+      );
+    });
+  }
+
+  async #moveToCpu(slot: Slot): Promise<void> {
+    const { id } = slot.model;
+    await slot.gone.promise;
+    const [option] = await this.#budget.options(slot.model, slot.backend, 'cpu');
+    if (option === undefined || !this.#hasRoom(slot.model, option)) return;
+    if (this.#closing !== null || this.#slots.has(id) || this.#waiters.get(id) !== undefined) return;
+    this.#cpuOnly.add(id);
+    try {
+      await this.preload(id, { priority: LAST_PRIORITY });
+    } finally {
+      this.#cpuOnly.delete(id);
+    }
+  }
+
+  /** Whether it fits beside all that is loaded, and leaves no pressure behind. */
+  #hasRoom(model: ModelDescriptor, option: PlacementOption): boolean {
+    const { limits, settings } = this.#budget;
+    const cpu = used(this.#slots.values(), (memory) => memory.cpu ?? 0) + (option.memory.cpu ?? 0);
+    const models = [...this.#slots.values()].filter((slot) => countsAsLoaded(slot.model)).length;
+    const need = holdings({ memory: {}, counts: countsAsLoaded(model) });
+    return cpu <= (limits.cpu ?? 0) * settings.pressure && isNone(shortfall(limits, { models }, need));
+  }
+
+  #watchPressure(): void {
+    this.#pressureTimer ??= this.#clock.after(PRESSURE_INTERVAL_MS, () => {
+      this.#pressureTimer = null;
+      if (this.#slots.size === 0) return;
+      this.#watchPressure();
+      void this.checkPressure();
+    });
+  }
+
+  #stopPressure(): void {
+    this.#pressureTimer?.[Symbol.dispose]();
+    this.#pressureTimer = null;
+  }
+
+  // --- Swapping ---------------------------------------------------------------------------------------------------------
+
+  /**
+   * Lets `to` answer for `from` without a failed request: see `swap.ts`. Settles when `from` is unloaded.
+   * Errors: those of loading `to` (`from` then answers as before); `model_in_use` while one of them is being swapped.
+   */
+  async swap(from: ModelId, to: ModelId): Promise<void> {
+    const old = this.#options.describe(from);
+    const next = this.#options.describe(to);
+    if (old.id === next.id) return;
+    for (const id of [old.id, next.id]) {
+      if (this.#swapping.has(id))
+        throw new TuttiError('model_in_use', `${id} is being swapped already.`, { details: { model: id } });
+    }
+    this.#swapping.add(old.id).add(next.id);
+    try {
+      await swapModels({
+        guard: (on) => this.#guard(old.id, on),
+        fitTogether: () => this.#fitTogether(old.id, next),
+        hold: (on) => this.#hold(old.id, on),
+        unloadOld: () => this.#unloadOld(old),
+        load: (which) => this.#loadFirst(which === 'old' ? old : next),
+        moveName: () => this.#moveName(old.id, next.id),
+        log: this.#log,
+      });
+    } finally {
+      this.#swapping.delete(old.id);
+      this.#swapping.delete(next.id);
+    }
+  }
+
+  #guard(id: ModelId, on: boolean): void {
+    const slot = this.#slots.get(id);
+    if (slot === undefined) return;
+    slot.guarded = on;
+    if (on) return;
+    this.#ifIdle(slot);
+    this.#pump();
+  }
+
+  #hold(id: ModelId, on: boolean): void {
+    if (on) this.#onHold.add(id);
+    else this.#onHold.delete(id);
+    this.#pump();
+  }
+
+  async #fitTogether(oldId: ModelId, next: ModelDescriptor): Promise<boolean> {
+    const slot = this.#slots.get(oldId);
+    const backend = this.#options.backendOf(next);
+    if (slot === undefined || backend.residency === 'remote' || this.#slots.has(next.id)) return true;
+    const options = await this.#budget.options(next, backend);
+    const pinned = [...this.#slots.values()].filter((other) => other === slot || this.#isPinned(other));
+    return fitTogether({ limits: this.#budget.limits, staying: pinned.map((one) => viewOf(one, true)), next, options });
+  }
+
+  async #unloadOld(old: ModelDescriptor): Promise<void> {
+    const slot = this.#slots.get(old.id);
+    if (slot === undefined) return this.#unloadRemote(old);
+    this.#drain(slot, 'swapped');
+    await slot.gone.promise;
+  }
+
+  async #loadFirst(model: ModelDescriptor): Promise<Lease> {
+    const { residents } = this.#options.backendOf(model);
+    await residents?.load(model.name, NEVER);
+    return this.acquire(model.id, { priority: FIRST_PRIORITY });
+  }
+
+  #moveName(from: ModelId, to: ModelId): void {
+    this.#options.redirect(from, to);
+    this.#waiters.retarget(from, (requested) => {
+      const model = this.#options.describe(requested);
+      const backend = this.#options.backendOf(model);
+      return backend.residency === 'remote' ? this.#remote.acquire(model, backend) : { model, backend };
+    });
+    const slot = this.#slots.get(from);
+    if (slot?.state === 'loading') this.#stopLoad(slot);
+    this.#events.publish('model.swapped', { from, to });
+    this.#pump();
   }
 
   // --- Reports ----------------------------------------------------------------------------------------------------------
 
-  /** Local models that are loaded, being loaded or waited for. */
+  /** Local models that are loaded, on their way in or out, or waited for; by id. */
   list(): ModelStatus[] {
-    const ids = new Set([...this.#slots.keys(), ...Array.from(this.#demands, (demand) => demand.id)]);
-    return Array.from(ids, (id) => this.#statusOf(id)).sort((a, b) => (a.id < b.id ? -1 : 1));
+    const ids = new Set([...this.#slots.keys(), ...Array.from(this.#waiters, (demand) => demand.id)]);
+    return Array.from(ids, (id) => this.#localStatus(id)).sort((a, b) => (a.id < b.id ? -1 : 1));
   }
 
   /** Errors: `model_not_found`. */
   status(id: ModelId): ModelStatus {
     const model = this.#options.describe(id);
-    if (this.#options.backendOf(model).residency === 'local') return this.#statusOf(model.id);
-    const binding = this.#remote.status(model.id);
-    return { ...COLD, id: model.id, state: 'remote', leases: binding?.leases ?? 0, lastUsedAt: binding?.lastUsedAt ?? null };
+    if (model.backend === null || this.#options.backendOf(model).residency === 'local') return this.#localStatus(model.id);
+    return statusWithout(model.id, 'remote', this.#remote.status(model.id));
   }
 
   memory(): PoolMemory {
-    const gpuLimits = this.#gpus.map((gpu) => toMb(this.#limits[gpu.id] ?? 0));
-    return {
-      totalMb: toMb(this.#usedBytes()),
-      cpuMb: toMb(this.#sum((memory) => memory.cpu ?? 0)),
-      gpuMb: toMb(this.#sum(gpuBytes)),
-      limits: { maxLoadedModels: this.#settings.maxLoadedModels, cpuMb: toMb(this.#limits.cpu ?? 0), gpuMb: gpuLimits },
-      loadedModels: [...this.#slots.values()].filter((slot) => slot.descriptor.countsAsLoaded !== false).length,
-      models: this.list(),
-    };
+    return memoryOf(this.#slots.values(), this.#budget, this.list());
   }
 
-  #statusOf(id: ModelId): ModelStatus {
+  #localStatus(id: ModelId): ModelStatus {
     const slot = this.#slots.get(id);
-    const waiting = this.#demands.get(id)?.waiters.size ?? 0;
-    if (slot === undefined) return { ...COLD, id, state: this.#stateOf(id), waiting };
-    return {
-      id,
-      state: this.#stateOf(id),
-      device: slot.placement.device,
-      fraction: slot.state === 'loading' ? slot.fraction : null,
-      leases: slot.leases,
-      waiting,
-      estimatedMb: toMb(totalBytes(slot.estimated)),
-      measuredMb: slot.measured === null ? null : toMb(totalBytes(slot.measured)),
-      lastUsedAt: slot.lastUsedAt,
-      pinned: this.#current(slot).pinned === true,
-      pid: slot.open?.pid ?? null,
-    };
-  }
-
-  #stateOf(id: ModelId): ModelStatus['state'] {
-    const slot = this.#slots.get(id);
-    if (slot !== undefined) return slot.state === 'ready' ? 'loaded' : slot.state;
-    return this.#demands.get(id) === undefined ? 'cold' : 'waiting';
-  }
-
-  #usedBytes(): number {
-    return this.#sum(totalBytes);
-  }
-
-  #sum(amount: (memory: Memory) => number): number {
-    let sum = 0;
-    for (const slot of this.#slots.values()) sum += amount(held(slot));
-    return sum;
-  }
-
-  #limitsOf(settings: PoolLimits): Amounts {
-    const limits: Partial<Record<DeviceId | 'models', number>> = {
-      models: settings.maxLoadedModels,
-      cpu: cpuLimitBytes({
-        configuredMb: settings.cpuMemoryLimitMb,
-        machineBytes: this.#options.systemMemory().totalBytes,
-        cgroupBytes: this.#cgroupBytes,
-      }),
-    };
-    this.#gpus.forEach((gpu, index) => {
-      limits[gpu.id] = gpuLimitBytes({ configuredMb: settings.gpuMemoryLimitMb, index, deviceBytes: gpu.totalBytes });
-    });
-    return limits;
+    const waiting = this.#waiters.get(id)?.waiters.size ?? 0;
+    if (slot !== undefined) return statusOf(slot, waiting, this.#isPinned(slot));
+    return statusWithout(id, waiting > 0 ? 'waiting' : 'cold', { waiting });
   }
 
   // --- The end ----------------------------------------------------------------------------------------------------------
 
-  /** Takes no new work, ends all waiting with `pool_closed`, gives leases `graceMs` to end, then unloads everything. */
+  /** Takes no new work, ends all waiting with `pool_closed`, gives leases `graceMs` (default 0) to end, then unloads everything. */
   close(options: { readonly graceMs?: number } = {}): Promise<void> {
     this.#closing ??= this.#close(options.graceMs ?? 0);
     return this.#closing;
   }
 
   async #close(graceMs: number): Promise<void> {
-    for (const demand of [...this.#demands]) this.#rejectAll(demand.id, poolClosed());
-    this.#wake?.[Symbol.dispose]();
-    this.#wake = null;
-    const all = [...this.#slots.values()];
-    for (const slot of all) {
-      if (slot.state === 'loading') this.#abortLoad(slot);
-      else this.#drain(slot, 'closing');
+    for (const demand of this.#waiters) this.#waiters.reject(demand.id, poolClosed());
+    this.#wakeAt(null);
+    const slots = [...this.#slots.values()];
+    for (const slot of slots) {
+      if (slot.state === 'loading') this.#stopLoad(slot);
+      this.#drain(slot, 'closing');
     }
+    const gone = Promise.all(slots.map((slot) => slot.gone.promise));
     const grace = deferred();
-    const timer = this.#clock.after(graceMs, grace.resolve);
-    await Promise.race([Promise.all(all.map((slot) => slot.gone.promise)), grace.promise]);
+    const timer = this.#clock.after(graceMs, () => grace.resolve());
+    await Promise.race([Promise.all([gone, this.#remote.idle()]), grace.promise]);
     timer[Symbol.dispose]();
-    for (const slot of this.#slots.values()) if (slot.state === 'ready') this.#unload(slot, 'closing');
-    await Promise.all(all.map((slot) => slot.gone.promise));
-    await this.#remote.close();
+    for (const slot of slots) if (slot.state === 'ready') this.#unload(slot, 'closing');
+    await Promise.all([gone, this.#remote.close()]);
+    this.#stopPressure();
   }
 
   [Symbol.asyncDispose](): Promise<void> {
@@ -713,42 +690,7 @@ export class Pool implements AsyncDisposable {
   }
 }
 
-const COLD: Omit<ModelStatus, 'id'> = {
-  state: 'cold',
-  device: null,
-  fraction: null,
-  leases: 0,
-  waiting: 0,
-  estimatedMb: null,
-  measuredMb: null,
-  lastUsedAt: null,
-  pinned: false,
-  pid: null,
-};
-
-/** What a slot is charged: measured once it is loaded, until then what was estimated. */
-function held(slot: { readonly measured: Memory | null; readonly estimated: Memory }): Memory {
-  return slot.measured ?? slot.estimated;
-}
-
-/** A backend that cannot tell is charged what the file takes. */
-async function estimate(backend: Backend, model: ModelDescriptor, placement: Placement): Promise<Memory> {
-  return (await backend.estimate?.(model, placement)) ?? { [placement.device]: model.sizeBytes ?? 0 };
-}
-
-async function measure(open: OpenModel, log: Logger): Promise<Memory | null> {
-  try {
-    return (await open.measure?.()) ?? null;
-  } catch (error) {
-    log.warn({ model: open.descriptor.id, error }, 'the memory of a model could not be measured; the estimate stands');
-    return null;
-  }
-}
-
-function readSmallFile(path: string): string | null {
-  try {
-    return readFileSync(path, 'utf8');
-  } catch {
-    return null; // Not there, or not ours to read: then it sets no limit.
-  }
-}
+/** For what nobody can cancel. */
+const NEVER = new AbortController().signal;
+/** Above every request: the waiters of a swap are behind it. */
+const FIRST_PRIORITY = 1001;

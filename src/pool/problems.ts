@@ -2,7 +2,6 @@
 import type { StepError } from '../contracts/part.ts';
 import type { ModelId } from '../contracts/vocabulary.ts';
 import { TuttiError } from '../errors/error.ts';
-import type { ModelState } from './contract.ts';
 import { toMb } from './memory-budget.ts';
 import type { Excess } from './scheduler.ts';
 
@@ -15,9 +14,14 @@ export function cancelled(signal: AbortSignal): TuttiError {
   return TuttiError.from(signal.reason, 'cancelled');
 }
 
-export function queueTimeout(id: ModelId, state: ModelState): TuttiError {
-  const reason = state === 'loading' ? 'it was still being loaded' : 'no room for it became free';
-  return new TuttiError('queue_timeout', `The time to wait for ${id} is over: ${reason}.`, { details: { model: id, state } });
+export function queueTimeout(id: ModelId, loading: boolean): TuttiError {
+  const reason = loading ? 'it was still being loaded' : 'no room for it became free';
+  return new TuttiError('queue_timeout', `The time to wait for ${id} is over: ${reason}.`, { details: { model: id, loading } });
+}
+
+export function inUse(id: ModelId, leases: number): TuttiError {
+  const calls = leases === 1 ? 'a call' : `${leases} calls`;
+  return new TuttiError('model_in_use', `${id} answers ${calls} just now.`, { details: { model: id, leases } });
 }
 
 export function tooLarge(id: ModelId, excess: readonly Excess[]): TuttiError {

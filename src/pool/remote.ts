@@ -5,8 +5,10 @@
 import type { Backend, OpenModel } from '../contracts/backend.ts';
 import type { Logger } from '../contracts/logger.ts';
 import type { ModelDescriptor } from '../contracts/model.ts';
-import type { ModelId } from '../contracts/vocabulary.ts';
+import type { BackendId, ModelId } from '../contracts/vocabulary.ts';
+import { deferred, type Deferred } from '../lib/deferred.ts';
 import type { Lease } from './contract.ts';
+import { poolClosed } from './problems.ts';
 
 interface Binding {
   readonly descriptor: ModelDescriptor;
@@ -25,13 +27,11 @@ export class RemoteModels {
   readonly #closing = new AbortController();
   readonly #log: Logger;
   readonly #now: () => number;
-  readonly #onIdle: () => void;
+  #idle: Deferred<void> | null = null;
 
-  /** `onIdle` is called whenever a binding's last lease ends. */
-  constructor(options: { readonly log: Logger; readonly now: () => number; readonly onIdle: () => void }) {
+  constructor(options: { readonly log: Logger; readonly now: () => number }) {
     this.#log = options.log;
     this.#now = options.now;
-    this.#onIdle = options.onIdle;
   }
 
   acquire(descriptor: ModelDescriptor, backend: Backend): Promise<Lease> {
@@ -52,14 +52,15 @@ export class RemoteModels {
   }
 
   status(id: ModelId): { readonly leases: number; readonly lastUsedAt: number } | undefined {
-    return this.#bindings.get(id);
+    const binding = this.#bindings.get(id);
+    return binding && { leases: binding.leases, lastUsedAt: binding.lastUsedAt };
   }
 
-  /** Leases of current and replaced bindings. */
-  get leases(): number {
-    let sum = 0;
-    for (const binding of [...this.#bindings.values(), ...this.#stale]) sum += binding.leases;
-    return sum;
+  /** Settles when no lease is out. */
+  async idle(): Promise<void> {
+    this.#idle ??= deferred();
+    if (this.#leases() === 0) this.#idle.resolve();
+    await this.#idle.promise;
   }
 
   /** Forgets the binding; the next call binds anew. */
@@ -68,13 +69,23 @@ export class RemoteModels {
     if (binding !== undefined) this.#retire(binding);
   }
 
+  unbindAll(backend: BackendId): void {
+    for (const binding of this.#bindings.values()) if (binding.backend.id === backend) this.#retire(binding);
+  }
+
   /** Disposes of all, leased or not. */
   async close(): Promise<void> {
-    this.#closing.abort();
+    this.#closing.abort(poolClosed());
     const all = [...this.#bindings.values(), ...this.#stale];
     this.#bindings.clear();
     this.#stale.clear();
     await Promise.all(all.map((binding) => this.#dispose(binding)));
+  }
+
+  #leases(): number {
+    let sum = 0;
+    for (const binding of [...this.#bindings.values(), ...this.#stale]) sum += binding.leases;
+    return sum;
   }
 
   #bind(descriptor: ModelDescriptor, backend: Backend): Binding {
@@ -103,7 +114,7 @@ export class RemoteModels {
       binding.lastUsedAt = this.#now();
       if (binding.leases > 0) return;
       if (binding.stale) this.#finish(binding);
-      this.#onIdle();
+      if (this.#leases() === 0) this.#idle?.resolve();
     };
   }
 
@@ -128,7 +139,7 @@ export class RemoteModels {
       const model = await binding.opening;
       await model[Symbol.asyncDispose]();
     } catch (error) {
-      this.#log.debug({ model: binding.descriptor.id, error }, 'a remote model could not be let go of');
+      this.#log.debug({ model: binding.descriptor.id, err: error }, 'a remote model could not be let go of');
     }
   }
 }
