@@ -27,6 +27,8 @@ export interface RunsOptions {
   /** Prices the steps whose `step-end` brings no cost. */
   readonly priceOf?: (model: ModelId) => Price | undefined;
   readonly review?: ReviewLimits;
+  /** How many of the newest events are kept in memory. Default 4096. */
+  readonly eventCapacity?: number;
 }
 
 export interface StartOptions {
@@ -68,7 +70,13 @@ export class Runs implements Disposable {
     this.#options = options;
     this.#ids = new StoredEventIds(storage, clock);
     this.#writer = new RunWriter({ storage, clock, log, maxContentBytes: config.max_content_kb * 1024 });
-    this.events = createEventBus({ clock, log, ids: this.#ids, history: (range) => this.#history(range) });
+    this.events = createEventBus({
+      clock,
+      log,
+      ids: this.#ids,
+      history: (range) => this.#history(range),
+      ...(options.eventCapacity !== undefined && { capacity: options.eventCapacity }),
+    });
     this.#retention = new Retention({
       storage,
       clock,
