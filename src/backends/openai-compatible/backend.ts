@@ -4,9 +4,9 @@ import { TuttiError } from '../../errors/error.ts';
 import { nearest } from '../../lib/nearest.ts';
 import { OpenAiClient } from '../openai-protocol/client.ts';
 import { describeModel } from '../openai-protocol/model-list.ts';
-import { OpenAiModel } from '../openai-protocol/open-model.ts';
 import type { Quirks } from '../openai-protocol/quirks.ts';
 import { isLoopback } from '../upstream/loopback.ts';
+import { RemoteModel } from '../upstream/remote-model.ts';
 import { Upstream } from '../upstream/upstream.ts';
 import { PRESETS, type Preset } from './presets.ts';
 import type { OpenAiCompatibleConfig } from './schema.ts';
@@ -21,7 +21,7 @@ export class OpenAiCompatibleBackend implements Backend {
   readonly #upstream: Upstream;
   readonly #client: OpenAiClient;
   readonly #clock: BackendContext['clock'];
-  readonly #open = new Set<OpenAiModel>();
+  readonly #open = new Set<RemoteModel>();
 
   constructor(config: OpenAiCompatibleConfig, context: BackendContext) {
     const preset: Preset | undefined = config.preset && PRESETS[config.preset];
@@ -63,7 +63,7 @@ export class OpenAiCompatibleBackend implements Backend {
       const near = nearest(model.name, models).join(', ') || models.join(', ');
       throw new TuttiError('model_not_found', `The config of ${this.id} has no model "${model.name}". It has: ${near}.`);
     }
-    const open = new OpenAiModel(model, this.#client);
+    const open = new RemoteModel(model, this.#client);
     this.#open.add(open);
     void open.closed.then(() => this.#open.delete(open));
     return open;

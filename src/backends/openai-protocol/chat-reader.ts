@@ -3,7 +3,7 @@ import type { Usage } from '../../contracts/usage.ts';
 import type { StepPath } from '../../contracts/vocabulary.ts';
 import { TuttiError } from '../../errors/error.ts';
 import { asArray, asNumber, asObject, asString, parseJson, type JsonObject } from '../../lib/json-value.ts';
-import { errorFromChunk, errorFromResponse, quote, type Refuser } from './errors.ts';
+import { errorFromChunk, errorFromResponse, quote, type Refuser } from '../upstream/refusal.ts';
 import { readFinishReason } from './finish-reason.ts';
 import { readLogprobs } from './logprobs.ts';
 import { ToolCallReader } from './tool-calls.ts';

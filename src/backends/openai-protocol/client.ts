@@ -13,7 +13,7 @@ import { looksLikeEvents, peekBody } from './body-kind.ts';
 import { ChatReader, estimateTokens, foreignProtocol } from './chat-reader.ts';
 import { chatRequest } from './chat-request.ts';
 import { embedRequest, readEmbeddings } from './embeddings.ts';
-import { errorFromResponse, quote, type Refuser } from './errors.ts';
+import { errorFromResponse, quote, type Refuser } from '../upstream/refusal.ts';
 import { readModelList } from './model-list.ts';
 import type { Quirks } from './quirks.ts';
 

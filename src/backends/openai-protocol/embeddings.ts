@@ -2,7 +2,8 @@ import type { EmbedInput, EmbedOutput } from '../../contracts/operations.ts';
 import type { Usage } from '../../contracts/usage.ts';
 import { TuttiError } from '../../errors/error.ts';
 import { asArray, asNumber, asObject, type JsonObject } from '../../lib/json-value.ts';
-import { errorFromChunk, type Refuser } from './errors.ts';
+import { errorFromChunk, type Refuser } from '../upstream/refusal.ts';
+import { countInputs, cutVector } from '../upstream/vectors.ts';
 import { estimateTokens } from './chat-reader.ts';
 import { readUsage } from './usage.ts';
 
@@ -37,10 +38,6 @@ export function readEmbeddings(answer: JsonObject, input: EmbedInput, who: Refus
   return { output: { vectors }, usage: usage ?? { inputTokens: estimateInput(input.input), outputTokens: 0, estimated: true } };
 }
 
-export function countInputs(input: EmbedInput['input']): number {
-  return typeof input === 'string' || typeof input[0] === 'number' ? 1 : input.length;
-}
-
 function estimateInput(input: EmbedInput['input']): number {
   if (typeof input === 'string') return estimateTokens(input.length);
   const items: readonly (string | number | number[])[] = input;
@@ -57,12 +54,4 @@ function readVector(value: unknown): number[] | null {
   const bytes = Buffer.from(value, 'base64');
   if (bytes.length === 0 || bytes.length % 4 !== 0) return null;
   return Array.from({ length: bytes.length / 4 }, (_, i) => bytes.readFloatLE(i * 4));
-}
-
-/** For servers that do not know `dimensions`: the first numbers, made a unit vector again (Matryoshka embeddings). */
-export function cutVector(vector: number[], dimensions: number | null): number[] {
-  if (dimensions === null || vector.length <= dimensions) return vector;
-  const cut = vector.slice(0, dimensions);
-  const norm = Math.hypot(...cut);
-  return norm === 0 ? cut : cut.map((x) => x / norm);
 }

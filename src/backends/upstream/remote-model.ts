@@ -5,36 +5,42 @@ import type { EmbedInput, Operation, Operations } from '../../contracts/operatio
 import type { Part } from '../../contracts/part.ts';
 import { TuttiError } from '../../errors/error.ts';
 import { deferred } from '../../lib/deferred.ts';
-import type { OpenAiClient } from './client.ts';
 
-/** A model of a server that speaks the OpenAI protocol, bound. */
-export class OpenAiModel implements OpenModel {
+/** What answers for a remote model, by the name that the server knows it by. */
+export interface Caller {
+  chat(name: string, input: ChatInput, options: CallOptions): AsyncIterable<Part>;
+  embed(name: string, input: EmbedInput, options: CallOptions): AsyncIterable<Part>;
+}
+
+/** A model of a server, bound: nothing of it is held here, so that disposing of it only ends its use. */
+export class RemoteModel implements OpenModel {
   readonly descriptor: ModelDescriptor;
   readonly closed: Promise<Error | null>;
-  readonly #client: OpenAiClient;
-  /** The name that the server knows it by. */
+  readonly #caller: Caller;
   readonly #name: string;
   readonly #closed = deferred<Error | null>();
   #open = true;
 
-  constructor(descriptor: ModelDescriptor, client: OpenAiClient, name: string = descriptor.name) {
+  /** `name`: where the server knows it by another one than Tutti. */
+  constructor(descriptor: ModelDescriptor, caller: Caller, name: string = descriptor.name) {
     this.descriptor = descriptor;
-    this.#client = client;
+    this.#caller = caller;
     this.#name = name;
     this.closed = this.#closed.promise;
   }
 
   async *call<O extends Operation>(operation: O, input: Operations[O]['input'], options: CallOptions): AsyncGenerator<Part> {
     if (!this.#open) throw new TuttiError('closed', `${this.descriptor.id} is closed.`);
+    if (options.signal.aborted) throw TuttiError.from(options.signal.reason, 'cancelled');
     switch (operation) {
       case 'chat':
-        yield* this.#client.chat(this.#name, input as ChatInput, options);
+        yield* this.#caller.chat(this.#name, input as ChatInput, options);
         return;
       case 'embed':
-        yield* this.#client.embed(this.#name, input as EmbedInput, options);
+        yield* this.#caller.embed(this.#name, input as EmbedInput, options);
         return;
       default:
-        throw new TuttiError('unsupported_input', `${this.descriptor.id} cannot ${operation}; this protocol has chat and embed.`);
+        throw new TuttiError('unsupported_input', `${this.descriptor.id} cannot ${operation}; its backend has chat and embed.`);
     }
   }
 

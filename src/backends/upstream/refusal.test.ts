@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { errorFromResponse } from './errors.ts';
+import { errorFromResponse } from './refusal.ts';
 
 const who = { name: 'up', model: 'big', now: Date.UTC(2026, 0, 1) };
 const refused = (status: number, body: unknown, headers: Record<string, string> = {}) =>
