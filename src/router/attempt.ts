@@ -9,11 +9,12 @@ import type { ChatInput } from '../contracts/chat.ts';
 import type { Confidence } from '../contracts/confidence.ts';
 import type { CallOptions, Model } from '../contracts/model.ts';
 import type { Operation, Operations } from '../contracts/operations.ts';
-import type { FinishPart, Part, StepEnd } from '../contracts/part.ts';
+import type { FinishPart, Part, StepEnd, StepOutcome } from '../contracts/part.ts';
 import { addUsage, costOf, type Usage } from '../contracts/usage.ts';
 import type { ModelId, StepPath } from '../contracts/vocabulary.ts';
 import type { Clock } from '../contracts/clock.ts';
 import { TuttiError } from '../errors/error.ts';
+import { toStepError } from './failures.ts';
 import type { Speed } from './measurements.ts';
 
 /** A model that may be called until it is released. */
@@ -32,7 +33,7 @@ export interface OpenProgress {
 }
 
 export interface OpenCallOptions extends CallOptions {
-  onProgress(progress: OpenProgress): void;
+  readonly onProgress: (progress: OpenProgress) => void;
 }
 
 /** Gets a model ready to be called: a lease of the pool, a binding to a remote one, an orchestration. */
@@ -126,8 +127,8 @@ export class Attempt<O extends Operation = Operation> {
     return {
       type: 'step-end',
       step: this.#options.call.step,
-      outcome: error === null ? 'completed' : error.code === 'cancelled' ? 'cancelled' : 'failed',
-      ...(error !== null && { error: { code: error.code, message: error.message, retryable: error.retryable } }),
+      outcome: outcomeOf(error),
+      ...(error !== null && { error: toStepError(error) }),
       ...(usage !== undefined && { usage }),
       ...(this.#costUsd !== undefined && { costUsd: this.#costUsd }),
       ...(error === null && confidence !== undefined && { confidence }),
@@ -174,12 +175,14 @@ export class Attempt<O extends Operation = Operation> {
     const signal = AbortSignal.any([call.signal, stop.signal]);
     const calls = Array.from({ length: choices }, async (_unused, choice) => {
       // Steps inside an orchestration must not meet those of its other runs.
-      const step = this.#orchestration ? `${call.step}/${choice}` : call.step;
+      using inner = this.#orchestration ? new InnerRun(this.#options, choice) : null;
+      const step = inner?.step ?? call.step;
       // With one seed all choices would be the same.
       const input = { ...single, ...(single.seed != null && { seed: single.seed + choice }) };
       try {
         await this.#consume(model.call(operation, input, { ...call, signal, step }), step, choice);
       } catch (error) {
+        inner?.failed(TuttiError.from(error, 'backend_error'));
         stop.abort(error);
         throw error;
       }
@@ -256,3 +259,38 @@ export class Attempt<O extends Operation = Operation> {
 
 /** Of fewer tokens the rate says little. */
 const FEWEST_TOKENS = 8;
+
+function outcomeOf(error: TuttiError | null): StepOutcome {
+  if (error === null) return 'completed';
+  return error.code === 'cancelled' ? 'cancelled' : 'failed';
+}
+
+/** The step of one of several runs of an orchestration. Disposing ends it. */
+class InnerRun implements Disposable {
+  readonly step: StepPath;
+  readonly #options: Pick<AttemptOptions, 'emit' | 'clock'>;
+  #error: TuttiError | null = null;
+
+  constructor({ call, model, emit, clock }: Pick<AttemptOptions, 'call' | 'model' | 'emit' | 'clock'>, choice: number) {
+    this.step = `${call.step}/${choice}`;
+    this.#options = { emit, clock };
+    const at = clock.now();
+    emit({ type: 'step-start', step: this.step, parent: call.step, kind: 'orchestration', name: `choice ${choice}`, model, at });
+  }
+
+  failed(error: TuttiError): void {
+    this.#error = error;
+  }
+
+  [Symbol.dispose](): void {
+    const { emit, clock } = this.#options;
+    const error = this.#error;
+    emit({
+      type: 'step-end',
+      step: this.step,
+      outcome: outcomeOf(error),
+      ...(error !== null && { error: toStepError(error) }),
+      at: clock.now(),
+    });
+  }
+}

@@ -3,7 +3,10 @@ import type { BackendId } from '../contracts/vocabulary.ts';
 import type { Registry } from '../registry/registry.ts';
 
 /** The registry, as far as the router reads it. */
-export type ModelDirectory = Pick<Registry, 'version' | 'backends' | 'aliases' | 'get' | 'withCapability' | 'resolve'>;
+export type ModelDirectory = Pick<
+  Registry,
+  'version' | 'backends' | 'aliases' | 'get' | 'describe' | 'withCapability' | 'resolve'
+>;
 
 /** What the router needs to know of a configured backend. */
 export interface BackendFacts {

@@ -12,10 +12,11 @@
 import type { Clock } from '../contracts/clock.ts';
 import type { EventData } from '../contracts/event.ts';
 import type { Logger } from '../contracts/logger.ts';
-import type { CallOptions } from '../contracts/model.ts';
+import type { CallOptions, ModelDescriptor } from '../contracts/model.ts';
 import type { Operation, Operations } from '../contracts/operations.ts';
 import type { Part } from '../contracts/part.ts';
 import type { RouteCandidate, RouteDecision } from '../contracts/run.ts';
+import type { ModelId } from '../contracts/vocabulary.ts';
 import { TuttiError } from '../errors/error.ts';
 import { Channel } from '../lib/channel.ts';
 import { Attempt, type Open } from './attempt.ts';
@@ -26,7 +27,7 @@ import { errorOfAll, judge, toStepError, type FailedAttempt } from './failures.t
 import type { Measurements } from './measurements.ts';
 
 export interface DispatcherOptions {
-  readonly directory: Pick<ModelDirectory, 'get'>;
+  readonly directory: Pick<ModelDirectory, 'describe'>;
   readonly breakers: CircuitBreakers;
   readonly measurements: Measurements;
   /** `routing.retries`. */
@@ -90,6 +91,7 @@ export class Dispatcher {
         const outcome = await this.#try(request, { ...candidate, reason: why }, { number: failed.length, scope, emit });
         if (outcome === null) return;
         const { error, committed } = outcome;
+        if (scope.error !== null) throw scope.error;
         failed.push({ model: candidate.model, error });
         const verdict = judge(error, { committed, retried, retries: this.#options.retries, others: following !== undefined });
         if (verdict.do === 'stop') throw error;
@@ -110,12 +112,12 @@ export class Dispatcher {
     candidate: RouteCandidate,
     context: { number: number; scope: CallScope; emit: (part: Part) => void },
   ): Promise<{ error: TuttiError; committed: boolean } | null> {
-    const { clock, breakers, directory, log, measurements } = this.#options;
+    const { clock, breakers, log, measurements } = this.#options;
     const { scope, emit } = context;
     const { model } = candidate;
     const parent = request.options.step;
     const step = `${parent}/${context.number}`;
-    const known = directory.get(model);
+    const known = this.#describe(model);
     const backend = known?.backend ?? null;
     const kind = known?.backend === null ? 'orchestration' : 'call';
     emit({
@@ -152,6 +154,16 @@ export class Dispatcher {
     if (error !== null) return { error, committed: attempt.committed };
     attempt.finish();
     return null;
+  }
+
+  #describe(model: ModelId): ModelDescriptor | null {
+    try {
+      return this.#options.directory.describe(model);
+    } catch (error) {
+      // It was removed after the decision: opening it will say so, as the attempt's error.
+      if (TuttiError.isInstance(error)) return null;
+      throw error;
+    }
   }
 
   async #outcome(attempt: Attempt<never> | Attempt, scope: CallScope, model: string): Promise<TuttiError | null> {
