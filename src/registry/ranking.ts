@@ -45,7 +45,7 @@ const UNKNOWN_QUALITY = 0.5;
 
 /**
  * A guess for models that nobody rated, only to put them in some order: a tenth for each factor of ten in parameters
- * (1 M: 0.15, 1 G: 0.45, 70 G: 0.63; between 0.05 and 0.75), and up to 0.05 more for a long context (from 4,096 to
+ * (1 M: 0.15, 1 G: 0.45, 70 G: 0.64; between 0.05 and 0.75), and up to 0.05 more for a long context (from 4,096 to
  * 131,072 tokens). 0.5 when the size is unknown, as it is of most remote models. A rule of thumb, not a measurement.
  */
 export function priorQuality(model: ModelDescriptor): number {
