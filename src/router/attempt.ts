@@ -14,6 +14,7 @@ import { addUsage, costOf, type Usage } from '../contracts/usage.ts';
 import type { ModelId, StepPath } from '../contracts/vocabulary.ts';
 import type { Clock } from '../contracts/clock.ts';
 import { TuttiError } from '../errors/error.ts';
+import type { LoadProgress } from '../pool/contract.ts';
 import { toStepError } from './failures.ts';
 import type { Speed } from './measurements.ts';
 
@@ -24,16 +25,9 @@ export interface OpenedModel {
   release(): Promise<void>;
 }
 
-export interface OpenProgress {
-  /** `queue`: waiting for room. `load`: the weights are being read. */
-  readonly phase: 'queue' | 'load';
-  /** 0..1, or null when unknown. */
-  readonly fraction: number | null;
-  readonly message?: string;
-}
-
 export interface OpenCallOptions extends CallOptions {
-  readonly onProgress: (progress: OpenProgress) => void;
+  /** Told while it waits for room (`queue`) and while the weights are read (`load`). */
+  readonly onProgress: (progress: LoadProgress) => void;
 }
 
 /** Gets a model ready to be called: a lease of the pool, a binding to a remote one, an orchestration. */
@@ -98,7 +92,7 @@ export class Attempt<O extends Operation = Operation> {
   /** Errors: whatever opening and calling throw, as it is; `stream_truncated`; `backend_error` for a stream out of order. */
   async run(): Promise<void> {
     const { open, model, call, emit } = this.#options;
-    const onProgress = (progress: OpenProgress): void => emit({ type: 'progress', step: call.step, model, ...progress });
+    const onProgress = (progress: LoadProgress): void => emit({ model, ...progress, type: 'progress', step: call.step });
     const opened = await open(model, { ...call, onProgress });
     try {
       call.signal.throwIfAborted();

@@ -18,6 +18,3 @@ export interface BackendFacts {
 
 /** Configured backends by id. The map may change while the router holds it. */
 export type BackendDirectory = Pick<ReadonlyMap<BackendId, BackendFacts>, 'get'>;
-
-/** Where a model's weights are: in memory, being read, on disk, or with somebody else. */
-export type Residency = 'loaded' | 'loading' | 'cold' | 'remote';

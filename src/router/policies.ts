@@ -15,9 +15,8 @@
 import type { ModelDescriptor } from '../contracts/model.ts';
 import { costOf } from '../contracts/usage.ts';
 import type { Capability } from '../contracts/vocabulary.ts';
+import type { ModelState } from '../pool/contract.ts';
 import { rateModel } from '../registry/ranking.ts';
-
-import type { Residency } from './directory.ts';
 import type { Speed } from './measurements.ts';
 import type { Policy } from './schema.ts';
 
@@ -25,7 +24,7 @@ import type { Policy } from './schema.ts';
 export interface ModelFacts {
   readonly model: ModelDescriptor;
   readonly capability: Capability;
-  readonly residency: Residency;
+  readonly residency: ModelState;
   /** undefined: never measured. */
   readonly measured: Speed | undefined;
 }
@@ -56,12 +55,11 @@ const ASSUMED_TOKENS_PER_SECOND = 50;
 /** 0..1 or a little below (a cold model that is bad in everything). Comparable among all models of one capability and policy. */
 export function scoreOf(facts: ModelFacts, policy: Policy): number {
   const weights = WEIGHTS[policy];
-  const unloaded = facts.residency === 'cold' ? 1 : facts.residency === 'loading' ? 0.5 : 0;
   return (
     weights.quality * rateModel(facts.model, facts.capability).quality +
     weights.speed * speedOf(facts) +
     weights.cost * (1 / (1 + typicalCost(facts).usd / HALF_COST_USD)) -
-    weights.loading * unloaded
+    weights.loading * UNLOADED[facts.residency]
   );
 }
 
@@ -72,12 +70,17 @@ export function explain(facts: ModelFacts): string {
   return `${quality}, ${explainSpeed(facts)}, ${explainCost(facts)}; ${RESIDENCY_WORDS[facts.residency]}`;
 }
 
-const RESIDENCY_WORDS: Readonly<Record<Residency, string>> = {
+const RESIDENCY_WORDS: Readonly<Record<ModelState, string>> = {
   loaded: 'loaded',
   loading: 'loading',
+  waiting: 'waiting for room',
+  unloading: 'being unloaded',
   cold: 'not loaded',
   remote: 'remote',
 };
+
+/** How much of the loading is still to be done. */
+const UNLOADED: Readonly<Record<ModelState, number>> = { loaded: 0, loading: 0.5, waiting: 1, unloading: 1, cold: 1, remote: 0 };
 
 /** Milliseconds of a typical answer, by measurement; null until measured. */
 function typicalMs(measured: Speed | undefined): number | null {

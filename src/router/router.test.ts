@@ -6,10 +6,11 @@ import { LOCAL_PRINCIPAL } from '../contracts/principal.ts';
 import type { Capability, ModelId } from '../contracts/vocabulary.ts';
 import { operationOf } from '../contracts/vocabulary.ts';
 import { TuttiError } from '../errors/error.ts';
+import type { ModelState } from '../pool/contract.ts';
 import { Registry } from '../registry/registry.ts';
 import { FakeClock } from '../testing/fake-clock.ts';
 import { CircuitBreakers } from './breakers.ts';
-import type { BackendFacts, Residency } from './directory.ts';
+import type { BackendFacts } from './directory.ts';
 import { Measurements } from './measurements.ts';
 import { Router, type RouteRequest } from './router.ts';
 import { orchestratorSchema, POLICIES, routingSchema } from './schema.ts';
@@ -31,7 +32,7 @@ class Bus implements EventBus {
 }
 
 interface ModelSketch extends Partial<Omit<ModelDescriptor, 'id' | 'backend' | 'name'>> {
-  readonly residency?: Residency;
+  readonly residency?: ModelState;
 }
 
 interface WorldOptions {
@@ -48,7 +49,7 @@ function worldOf({ models, backends = {}, aliases = {}, orchestrations = [], rou
   const clock = new FakeClock();
   const events = new Bus();
   const registry = new Registry({ events });
-  const residencies = new Map<ModelId, Residency>();
+  const residencies = new Map<ModelId, ModelState>();
   const byBackend = Map.groupBy(Object.entries(models), ([id]) => id.slice(0, id.indexOf(':')));
   for (const [backend, entries] of byBackend) {
     registry.setBackendModels(
@@ -471,7 +472,7 @@ describe('rankings', () => {
 
   it('are no longer followed once the router is disposed of', () => {
     const { router, events } = worldOf({ models: {} });
-    expect(events.listening).toBe(3);
+    expect(events.listening).toBe(4);
     router[Symbol.dispose]();
     expect(events.listening).toBe(0);
   });

@@ -27,10 +27,11 @@ import type { ModelDescriptor } from '../contracts/model.ts';
 import type { Principal } from '../contracts/principal.ts';
 import type { RouteDecision } from '../contracts/run.ts';
 import type { BackendId, Capability, ModelId } from '../contracts/vocabulary.ts';
+import type { ModelState } from '../pool/contract.ts';
 import type { Resolution } from '../registry/resolve.ts';
 import type { CircuitBreakers } from './breakers.ts';
 import { Decision } from './decision.ts';
-import type { BackendDirectory, ModelDirectory, Residency } from './directory.ts';
+import type { BackendDirectory, ModelDirectory } from './directory.ts';
 import { classify, featuresOf, type Classification, type FeatureOverrides } from './features.ts';
 import type { Measurements } from './measurements.ts';
 import type { ModelFacts } from './policies.ts';
@@ -59,8 +60,8 @@ export interface RouterOptions {
   readonly backends: BackendDirectory;
   readonly breakers: CircuitBreakers;
   readonly measurements: Measurements;
-  /** Where a model's weights are now. Changes are told by the events `model.loading`, `model.loaded`, `model.unloaded`. */
-  readonly residency: (model: ModelId) => Residency;
+  /** Where a model's weights are now. Changes are told by the events `model.loading`, `.loaded`, `.unloaded` and `.load_failed`. */
+  readonly residency: (model: ModelId) => ModelState;
   readonly events: Pick<EventBus, 'on'>;
   readonly routing: RoutingConfig;
   readonly orchestrator: OrchestratorConfig;
@@ -83,6 +84,7 @@ export class Router implements Disposable {
       options.events.on('model.loading', touch),
       options.events.on('model.loaded', touch),
       options.events.on('model.unloaded', touch),
+      options.events.on('model.load_failed', touch),
       options.measurements.onChange((model) => this.#rankings.touch(model)),
     ];
   }
