@@ -101,6 +101,11 @@ describe('a target', () => {
     expect(failure('').code).toBe('model_not_found');
   });
 
+  it('that nobody knows is compared with thousands of names as well', () => {
+    registry.setBackendModels('local', models('local', ...Array.from({ length: 3000 }, (_, i) => `model-${i}`), 'Qwen3-Coder'));
+    expect(failure('qwen3-codr').details.nearest).toEqual(['local:Qwen3-Coder']);
+  });
+
   it('that is an alias of nothing that is there says so', () => {
     const error = failure('nowhere');
     expect(error.code).toBe('model_not_found');

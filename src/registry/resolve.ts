@@ -108,7 +108,10 @@ export function modelNotFound(name: string, models: readonly ModelDescriptor[], 
     known.set(model.id, model.id);
   }
   // Twice as many, as an id and its bare name may both be near.
-  const names = [...new Set(nearest(name, known.keys(), 6).map((word) => known.get(word) ?? word))].slice(0, 3);
+  const names = [...new Set(nearest(name, shortlist(name, [...known.keys()]), 6).map((word) => known.get(word) ?? word))].slice(
+    0,
+    3,
+  );
   const hint = names.length > 0 ? `The nearest: ${names.join(', ')}.` : '`tutti models` lists all.';
   return new TuttiError('model_not_found', `There is no model \`${name}\`. ${hint}`, {
     param: 'model',
@@ -123,4 +126,28 @@ export function unknownBackend(name: BackendId, backends: ReadonlySet<BackendId>
     param: 'backend',
     details: { backend: name, backends: known },
   });
+}
+
+/** Edit distances cost too much for thousands of names; those that share most pairs of letters are enough. */
+const SHORTLIST = 200;
+
+function shortlist(name: string, words: readonly string[]): readonly string[] {
+  if (words.length <= SHORTLIST) return words;
+  const wanted = new Set(pairs(name));
+  return words
+    .map((word) => ({ word, likeness: likeness(wanted, word) }))
+    .sort((a, b) => b.likeness - a.likeness)
+    .slice(0, SHORTLIST)
+    .map(({ word }) => word);
+}
+
+function likeness(wanted: ReadonlySet<string>, word: string): number {
+  let shared = 0;
+  for (const pair of pairs(word)) if (wanted.has(pair)) shared++;
+  return shared / (wanted.size + word.length);
+}
+
+function pairs(word: string): string[] {
+  const lower = word.toLowerCase();
+  return Array.from({ length: Math.max(0, lower.length - 1) }, (_, i) => lower.slice(i, i + 2));
 }
