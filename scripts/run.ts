@@ -1,6 +1,6 @@
 /**
  * `npm run bench -- <name> …` and `npm run example -- <name> …`: runs one file of a folder, on the unbuilt sources.
- * Without a name, or with an unknown one, it lists what there is.
+ * A file either does its work when it is loaded or exports a function of the arguments. Without a name, or with an unknown one, it lists what there is.
  */
 import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
@@ -16,7 +16,8 @@ const names = readdirSync(root)
 if (names.includes(name)) {
   const file = join(root, `${name}.ts`);
   process.argv.splice(1, Infinity, file, ...rest);
-  await import(pathToFileURL(file).href);
+  const { default: main } = (await import(pathToFileURL(file).href)) as { default?: (args: readonly string[]) => unknown };
+  await main?.(rest);
 } else {
   console.error(`${name === '' ? 'Say which one' : `There is no "${name}"`} in ${folder}/: ${names.join(', ')}`);
   process.exitCode = 2;
