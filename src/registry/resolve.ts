@@ -141,13 +141,16 @@ function shortlist(name: string, words: readonly string[]): readonly string[] {
     .map(({ word }) => word);
 }
 
-function likeness(wanted: ReadonlySet<string>, word: string): number {
+function likeness(wanted: ReadonlySet<number>, word: string): number {
   let shared = 0;
   for (const pair of pairs(word)) if (wanted.has(pair)) shared++;
   return shared / (wanted.size + word.length);
 }
 
-function pairs(word: string): string[] {
+/** Each two neighbouring letters as one number, which is quicker to look up than a string. */
+function pairs(word: string): number[] {
   const lower = word.toLowerCase();
-  return Array.from({ length: Math.max(0, lower.length - 1) }, (_, i) => lower.slice(i, i + 2));
+  const found: number[] = [];
+  for (let i = 1; i < lower.length; i++) found.push(lower.charCodeAt(i - 1) * 0x10000 + lower.charCodeAt(i));
+  return found;
 }
