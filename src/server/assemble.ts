@@ -1,8 +1,10 @@
 /** Puts Fastify together: how bodies are read, what every request passes, and where errors go. */
+import type { Socket } from 'node:net';
 import cors from '@fastify/cors';
 import Fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify';
 import type { Clock } from '../contracts/clock.ts';
 import type { Logger } from '../contracts/logger.ts';
+import { toErrorBody, TuttiError } from '../errors/error.ts';
 import type { Tutti } from '../tutti.ts';
 import { sendError, toTuttiError } from './errors.ts';
 import type { Inflight } from './inflight.ts';
@@ -35,7 +37,11 @@ export function createApp(options: AppOptions): FastifyInstance {
     routerOptions: { ignoreTrailingSlash: true, maxParamLength: 1024 },
     // Closing is `Inflight`'s: it finishes what runs before Fastify hears of it.
     return503OnClosing: false,
-    frameworkErrors: (error, _request, reply) => void sendError(reply as unknown as FastifyReply, toTuttiError(error)),
+    frameworkErrors: (error, request, reply) => {
+      const refusal = reply.header('x-request-id', request.id) as unknown as FastifyReply; // typed for a route of its own
+      void sendError(refusal, toTuttiError(error));
+    },
+    clientErrorHandler: refuse,
   });
   const services: Services = {
     routes,
@@ -88,6 +94,18 @@ export function createApp(options: AppOptions): FastifyInstance {
     };
     return entry.handle(call);
   }
+}
+
+/** What is no HTTP is answered before Fastify sees it, and the connection closed. */
+function refuse(error: Error & { readonly code?: string }, socket: Socket): void {
+  if (error.code === 'ECONNRESET' || !socket.writable) {
+    socket.destroy();
+    return;
+  }
+  const reason = error.code === 'HPE_HEADER_OVERFLOW' ? 'The headers are too long.' : 'The request is not HTTP.';
+  const body = JSON.stringify(toErrorBody(new TuttiError('invalid_request', reason)));
+  const head = `HTTP/1.1 400 Bad Request\r\ncontent-type: application/json\r\ncontent-length: ${Buffer.byteLength(body)}\r\nconnection: close`;
+  socket.end(`${head}\r\n\r\n${body}`);
 }
 
 const EXPOSED_HEADERS = ['x-tutti-run-id', 'x-tutti-ignored', 'x-request-id', 'retry-after'];

@@ -78,10 +78,10 @@ function pathOf(request: FastifyRequest): string {
   return end < 0 ? url : url.slice(0, end);
 }
 
-/** The methods that a path takes. */
-export function methodsAt(routes: readonly Route[], path: string): Method[] {
+/** The routes whose path fits, whatever their method. */
+export function routesAt(routes: readonly Route[], path: string): Route[] {
   const bare = path === '/' ? path : path.replace(/\/+$/, '');
-  return routes.filter((route) => matches(route.path, bare)).map((route) => route.method);
+  return routes.filter((route) => matches(route.path, bare));
 }
 
 function matches(pattern: string, path: string): boolean {
@@ -94,7 +94,7 @@ function matches(pattern: string, path: string): boolean {
 
 function nothingHere(routes: readonly Route[], request: FastifyRequest, reply: FastifyReply): TuttiError {
   const path = pathOf(request);
-  const allowed = [...new Set(methodsAt(routes, path))];
+  const allowed = [...new Set(routesAt(routes, path).map((route) => route.method))];
   if (allowed.length === 0 || allowed.includes(request.method as Method)) {
     return new TuttiError('not_found', `There is nothing at ${path}. /openapi.json lists what there is.`);
   }

@@ -29,10 +29,11 @@ function sentence(issue: Issue, param: string): string {
   const subject = param === '' ? 'The body' : `\`${param}\``;
   switch (issue.code) {
     case 'invalid_type':
-      if (issue.message.endsWith('received undefined')) return param === '' ? 'The body is missing.' : `${subject} is missing.`;
+      if (isMissing(issue)) return `${subject} is missing.`;
       return `${subject} must be ${expectation(issue)}, not ${received(issue)}.`;
     case 'invalid_union':
       if ('options' in issue && Array.isArray(issue.options)) return `${subject} must be one of ${list(issue.options)}.`;
+      if (issue.errors.flat().every(isMissing)) return `${subject} is missing.`;
       return `${subject} must be ${[...new Set(issue.errors.flat().map(expectation))].join(' or ')}.`;
     case 'invalid_value':
       return `${subject} must be ${expectation(issue)}.`;
@@ -45,6 +46,10 @@ function sentence(issue: Issue, param: string): string {
     default:
       return `${subject} is not valid: ${issue.message}.`;
   }
+}
+
+function isMissing(issue: Issue): boolean {
+  return issue.code === 'invalid_type' && issue.message.endsWith('received undefined');
 }
 
 function expectation(issue: Issue): string {

@@ -3,7 +3,10 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import OpenAI from 'openai';
-import { createServer, type TuttiServer } from '../../src/server/app.ts';
+import { z } from 'zod';
+import { ERROR_CODES } from '../../src/errors/codes.ts';
+import { createServer, ROUTES, type TuttiServer } from '../../src/server/app.ts';
+import { routesAt } from '../../src/server/routing.ts';
 import { serverSchema } from '../../src/server/schema.ts';
 import { FakeBackend, type FakeBackendOptions } from '../../src/testing/fake-backend.ts';
 import { FakeClock } from '../../src/testing/fake-clock.ts';
@@ -77,13 +80,14 @@ export async function startServer({
     clock,
     directory,
     client: (key = 'none') => new OpenAI({ baseURL: `${url}/v1`, apiKey: key, maxRetries: 0 }),
-    fetch: (path, request = {}) => send(url + path, request),
+    fetch: (path, request = {}) => send(url, path, request),
     [Symbol.asyncDispose]: () => owned.disposeAsync(),
   };
 }
 
-function send(url: string, { method, body, key, headers, signal }: FetchOptions): Promise<Response> {
-  return fetch(url, {
+/** Sends a request, and holds every JSON answer against what the route table promises. */
+async function send(url: string, path: string, { method, body, key, headers, signal }: FetchOptions): Promise<Response> {
+  const response = await fetch(url + path, {
     method: method ?? (body === undefined ? 'GET' : 'POST'),
     headers: {
       ...(body !== undefined && { 'content-type': 'application/json' }),
@@ -93,6 +97,31 @@ function send(url: string, { method, body, key, headers, signal }: FetchOptions)
     ...(body !== undefined && { body: typeof body === 'string' ? body : JSON.stringify(body) }),
     ...(signal && { signal }),
   });
+  if (response.headers.get('content-type')?.startsWith('application/json')) {
+    const value: unknown = await response.clone().json();
+    if (response.status >= 400) errorBody.parse(value);
+    else schemaOf(method ?? (body === undefined ? 'GET' : 'POST'), path)?.parse(value);
+  }
+  return response;
+}
+
+const errorBody = z.strictObject({
+  error: z.strictObject({
+    message: z.string().min(1),
+    type: z.string(),
+    code: z.enum(Object.keys(ERROR_CODES)),
+    param: z.string().nullable(),
+    details: z.record(z.string(), z.unknown()).optional(),
+    tutti: z.unknown().optional(),
+  }),
+});
+
+function schemaOf(method: string, path: string): z.ZodType | undefined {
+  const [bare = ''] = path.split('?');
+  // Of two that fit, the one with fewer names is the one that answers.
+  const fitting = routesAt(ROUTES, bare).filter((route) => route.method === method);
+  const response = fitting.toSorted((a, b) => a.path.split('{').length - b.path.split('{').length)[0]?.response;
+  return typeof response === 'object' ? response : undefined;
 }
 
 /** A body for `/v1/chat/completions`. */

@@ -3,9 +3,8 @@ import type { FastifyReply } from 'fastify';
 import { z } from 'zod';
 import type { ModelDescriptor } from '../../contracts/model.ts';
 import { toPatch, toRegistration, type ModelPatch, type modelRegistrationSchema } from '../../registry/schema.ts';
-import { TuttiError } from '../../errors/error.ts';
 import { flag } from '../query.ts';
-import { statusOf } from '../model-status.ts';
+import { lookUp, statusOf } from '../model-lookup.ts';
 import type { Call } from '../route.ts';
 import { toWireModel, toWireModelStatus, wireModel, type WireModel, type WireModelStatus } from '../wire/models.ts';
 
@@ -53,11 +52,10 @@ export function updateModel(call: Call<ModelPatch>): WireModel {
   const { registry } = call.services.tutti;
   const { id } = named(call);
   const { patch, rating } = toPatch(call.body);
-  const { fallbacks, ...rest } = patch;
-  if (Object.keys(rest).length > 0) registry.update(id, rest);
-  if (fallbacks !== undefined) call.services.tutti.setFallbacks(id, fallbacks ?? []);
+  if (patch.fallbacks != null) call.services.tutti.setFallbacks(id, patch.fallbacks); // checks the names
+  if (Object.keys(patch).length > 0) registry.update(id, patch);
   if (rating !== null) registry.rate(id, rating);
-  return wire(call, registry.describe(id));
+  return wire(call, lookUp(call.services.tutti, id));
 }
 
 export async function unregisterModel(call: Call): Promise<FastifyReply> {
@@ -106,9 +104,7 @@ export async function swapModel(call: Call<z.output<typeof swapBody>>): Promise<
 }
 
 function named(call: Call<unknown, unknown>): ModelDescriptor {
-  const id = call.params.model;
-  if (id === undefined) throw new TuttiError('internal_error', 'A route of models has no {model} in its path.');
-  return call.services.tutti.registry.describe(id);
+  return lookUp(call.services.tutti, call.params.model ?? '');
 }
 
 function wire(call: Call<unknown, unknown>, model: ModelDescriptor): WireModel {

@@ -28,7 +28,7 @@ export const openaiModel = z.strictObject({
 });
 export type OpenaiModel = z.infer<typeof openaiModel>;
 export const openaiModelList = z.strictObject({ object: z.literal('list'), data: z.array(openaiModel) });
-export type OpenaiModels = z.infer<typeof openaiModelList>;
+export type OpenaiModelList = z.infer<typeof openaiModelList>;
 
 export function toOpenaiModel(model: ModelDescriptor, status: ModelStatus | undefined, created: number): OpenaiModel {
   return present({
