@@ -4,7 +4,6 @@ import { isKnownCapability, operationOf, type BackendId, type Capability } from 
 import { TuttiError } from '../errors/error.ts';
 import { unknownBackend, type Resolution } from '../registry/resolve.ts';
 import type { TaskFeatures } from './features.ts';
-import { explain } from './policies.ts';
 import type { Rankings } from './rankings.ts';
 import type { RouteRequest, RouterOptions } from './router.ts';
 import type { Policy } from './schema.ts';
@@ -109,7 +108,7 @@ export class Decision {
     // A rule or default model decided, and the next best stand by.
     if (resolvedBy === 'rule' && this.#autoFallback) this.#offerBest(this.#kinds(), null, true);
     const { candidates, excluded } = this.selection.result();
-    if (candidates.length === 0) throw nothingLeft(target ?? 'auto', operation, excluded);
+    if (candidates.length === 0) throw nothingLeft(target ?? 'auto', { operation, kind: this.task.type, excluded });
     return {
       target: target ?? 'auto',
       resolvedBy,
@@ -163,22 +162,17 @@ export class Decision {
     const ranked = this.#rankings.list(capability, this.#policy);
     let taken = 0;
     for (const pass of prefer ? ['here', 'elsewhere'] : ['all']) {
-      for (const { model, score } of ranked) {
+      for (const one of ranked) {
         if (taken >= most || this.selection.full) return;
+        const { model, score } = one;
         if (backend !== null && model.backend !== backend) continue;
         if (pass !== 'all' && this.#isHere(model) !== (pass === 'here')) continue;
-        const reason = () =>
-          `${why === undefined ? '' : `${why}; `}${this.#policy} for ${capability}: ${this.#explain(model, capability)}`;
+        const reason = () => (why === undefined ? one.reason : `${why}; ${one.reason}`);
         if (!this.selection.offer({ model, score, reason })) continue;
         taken++;
         this.#offerFallbacks(model);
       }
     }
-  }
-
-  #explain(model: ModelDescriptor, capability: Capability): string {
-    const { residency, measurements } = this.#options;
-    return explain({ model, capability, residency: residency(model.id), measured: measurements.get(model.id) });
   }
 
   /** What the detected kind may be served as, in order. */
@@ -219,22 +213,19 @@ function defaultFor(type: Capability): 'default_chat_model' | 'default_code_mode
 }
 
 /** The error when no candidate is left: what all of them lack, else the most telling of their reasons. */
-function nothingLeft(target: string, operation: string, excluded: readonly Exclusion[]): TuttiError {
+function nothingLeft(target: string, why: { operation: string; kind: Capability; excluded: readonly Exclusion[] }): TuttiError {
+  const { operation, kind, excluded } = why;
+  const wanted = target === 'auto' ? `\`auto\` (detected: ${kind})` : `\`${target}\``;
   if (excluded.length === 0) {
-    return new TuttiError(
-      'no_model_for_capability',
-      `No model is registered that can do \`${target}\` (operation \`${operation}\`).`,
-      {
-        param: 'model',
-      },
-    );
+    const message = `No model is registered for ${wanted} that can \`${operation}\`. Name one, or give it the capability under \`models:\`.`;
+    return new TuttiError('no_model_for_capability', message, { param: 'model' });
   }
   const codes = new Set(excluded.map(({ code }) => code));
   const [only] = codes;
-  const code =
-    codes.size === 1 && only !== undefined ? only : codes.has('no_local_model') ? 'no_local_model' : 'no_model_for_capability';
+  const mixed = codes.has('no_local_model') ? 'no_local_model' : 'no_model_for_capability';
+  const code = codes.size === 1 && only !== undefined ? only : mixed;
   const list = excluded.map(({ model, reason }) => `${model}: ${reason}`).join('; ');
-  return new TuttiError(code, `No model is left for \`${target}\`. ${list}.`, {
+  return new TuttiError(code, `No model is left for ${wanted}. ${list}.`, {
     param: 'model',
     details: { excluded: excluded.map(({ model, reason }) => ({ model, reason })) },
   });

@@ -9,12 +9,28 @@
 import type { ModelDescriptor } from '../contracts/model.ts';
 import type { Capability, ModelId } from '../contracts/vocabulary.ts';
 import type { ModelDirectory } from './directory.ts';
-import { scoreOf, type ModelFacts } from './policies.ts';
+import { explain, scoreOf, type ModelFacts } from './policies.ts';
 import type { Policy } from './schema.ts';
 
-export interface Ranked {
+/** A model's place. Made anew when anything that it depends on changes. */
+export class Ranked {
   readonly model: ModelDescriptor;
   readonly score: number;
+  readonly #facts: ModelFacts;
+  readonly #policy: Policy;
+  #reason: string | null = null;
+
+  constructor(facts: ModelFacts, policy: Policy) {
+    this.model = facts.model;
+    this.score = scoreOf(facts, policy);
+    this.#facts = facts;
+    this.#policy = policy;
+  }
+
+  /** `balanced for vision: quality 0.75, 412 ms, free; loaded` */
+  get reason(): string {
+    return (this.#reason ??= `${this.#policy} for ${this.#facts.capability}: ${explain(this.#facts)}`);
+  }
 }
 
 interface Ranking {
@@ -62,7 +78,7 @@ export class Rankings {
   #build(capability: Capability, policy: Policy): Ranking {
     const sorted = this.#directory
       .withCapability(capability)
-      .map((model) => ({ model, score: scoreOf(this.#factsOf(model, capability), policy) }))
+      .map((model) => new Ranked(this.#factsOf(model, capability), policy))
       .sort(compare);
     return { capability, policy, sorted, byId: new Map(sorted.map((ranked) => [ranked.model.id, ranked])), stale: new Set() };
   }
@@ -71,7 +87,7 @@ export class Rankings {
     for (const id of ranking.stale) {
       const before = ranking.byId.get(id);
       if (before === undefined) continue;
-      const after = { model: before.model, score: scoreOf(this.#factsOf(before.model, ranking.capability), ranking.policy) };
+      const after = new Ranked(this.#factsOf(before.model, ranking.capability), ranking.policy);
       ranking.sorted.splice(position(ranking.sorted, before), 1);
       ranking.sorted.splice(position(ranking.sorted, after), 0, after);
       ranking.byId.set(id, after);
