@@ -8,6 +8,7 @@ const PARTS = {
   'src/errors/error.ts': 'export const code = 1;\n',
   'src/lib/clock.ts': 'export const tick = 1;\n',
   'src/config/load.ts': 'export const config = 1;\n',
+  'src/registry/schema.ts': 'export const entry = 1;\n',
   'src/registry/registry.ts': 'export const registry = 1;\n',
   'src/runs/log.ts': 'export const runs = 1;\n',
   'src/storage/database.ts': 'export const storage = 1;\n',
@@ -17,6 +18,7 @@ const PARTS = {
   'src/knowledge/memory.ts': 'export const memory = 1;\n',
   'src/tools/calculator/calculator.ts': 'export const calculator = 1;\n',
   'src/tasks/queue.ts': 'export const queue = 1;\n',
+  'src/pool/contract.ts': 'export interface Lease { readonly id: string }\n',
   'src/pool/pool.ts': 'export const pool = 1;\n',
   'src/router/router.ts': 'export const router = 1;\n',
   'src/strategies/fallback.ts': 'export const fallback = 1;\n',
@@ -32,7 +34,9 @@ const PARTS = {
 } as const;
 type Part = keyof typeof PARTS;
 
-const layerOf = (part: Part): string => part.split('/')[1] ?? '';
+const layerOf = (part: string): string => part.split('/')[1] ?? '';
+const covers = (mayImport: readonly string[], part: Part): boolean =>
+  [layerOf(part), part.slice('src/'.length), part.split('/')[2] ?? ''].some((name) => mayImport.includes(name));
 const nameIn = (part: Part): string => /(?:const|interface) (\w+)/.exec(PARTS[part])?.[1] ?? 'tutti';
 
 /** `import` of one part from a file at `from`, as a person would write it. */
@@ -46,12 +50,12 @@ function importOf(part: Part, from: string): string {
 const forbidden = Object.entries(LAYERS).flatMap(([layer, row]) => {
   const folder = ['backends', 'tools'].includes(layer) ? `src/${layer}/planted` : `src/${layer}`;
   return (Object.keys(PARTS) as Part[])
-    .filter((part) => part !== 'src/index.ts' && layerOf(part) !== layer && !row.mayImport.includes(layerOf(part)))
-    .map((part) => ({ layer, target: layerOf(part), part, file: `${folder}/to-${layerOf(part)}-${nameIn(part)}.ts` }));
+    .filter((part) => part !== 'src/index.ts' && layerOf(part) !== layer && !covers(row.mayImport, part))
+    .map((part) => ({ layer, part, file: `${folder}/to-${layerOf(part)}-${nameIn(part)}.ts` }));
 });
 const allowed = Object.entries(LAYERS).flatMap(([layer, row]) =>
   (Object.keys(PARTS) as Part[])
-    .filter((part) => row.mayImport.includes(layerOf(part)))
+    .filter((part) => covers(row.mayImport, part))
     .map((part) => ({ part, file: `src/${layer}/from-${layerOf(part)}-${nameIn(part)}.ts` })),
 );
 
@@ -99,8 +103,8 @@ describe('direction rules', () => {
   test.each(Object.keys(LAYERS))('lint reports every import that %s may not make, with the reason', (layer) => {
     const mine = forbidden.filter((one) => one.layer === layer);
     expect(mine.length).toBeGreaterThan(0);
-    for (const { target, file } of mine) {
-      expect(messagesAt(file)).toEqual([`src/${layer} may not import src/${target}: ${LAYERS[layer]?.because}`]);
+    for (const { part, file } of mine) {
+      expect(messagesAt(file)).toEqual([`src/${layer} may not import ${part}: ${LAYERS[layer]?.because}`]);
     }
   });
 
@@ -131,15 +135,17 @@ describe('direction rules', () => {
 });
 
 describe('the table', () => {
-  test('names only parts that have a row themselves, or the two files beside them', () => {
+  test('names only parts that have a row themselves, and the two files beside them', () => {
     const known = new Set([...Object.keys(LAYERS), 'tutti.ts', 'version.ts']);
-    for (const row of Object.values(LAYERS)) for (const part of row.mayImport) expect(known).toContain(part);
+    for (const row of Object.values(LAYERS)) {
+      for (const entry of row.mayImport.filter((one) => one !== 'schema.ts')) expect(known).toContain(entry.split('/')[0]);
+    }
   });
 
   test('has no circle of folders', () => {
     const reaches = (from: string, seen: readonly string[]): void => {
       expect(seen, `${[...seen, from].join(' → ')} is a circle`).not.toContain(from);
-      for (const next of LAYERS[from]?.mayImport ?? []) reaches(next, [...seen, from]);
+      for (const next of LAYERS[from]?.mayImport ?? []) reaches(next.split('/')[0] ?? next, [...seen, from]);
     };
     for (const layer of Object.keys(LAYERS)) reaches(layer, []);
   });
