@@ -55,12 +55,12 @@ const begin = (limits: Partial<{ days: number; maxRuns: number; maxEvents: numbe
   new Retention({ storage, clock, log: SILENT_LOGGER, limits: { days: 30, maxRuns: 1e6, maxEvents: 1e6, ...limits } });
 
 describe('retention', () => {
-  it('removes runs, their steps and events that are too old, and no others', () => {
+  it('removes runs, their models and events that are too old, and no others', () => {
     fill(50, 31 * DAY, 'old');
     fill(20, 29 * DAY, 'new', 51);
     using _ = begin({});
     clock.advance(MINUTE);
-    expect([count('runs'), count('steps'), count('events')]).toEqual([20, 20, 20]);
+    expect([count('runs'), count('run_models'), count('events')]).toEqual([20, 20, 20]);
   });
 
   it('removes the oldest of too many, in pieces with pauses between them', () => {

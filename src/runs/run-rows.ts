@@ -1,4 +1,4 @@
-/** How runs, steps and events lie in the database: one statement an operation, and both directions of the translation. */
+/** How runs and events lie in the database: one statement an operation, and both directions of the translation. */
 import type { SQLInputValue } from 'node:sqlite';
 import type { EventType, TuttiEvent } from '../contracts/event.ts';
 import type { RunRecord, StepRecord } from '../contracts/run.ts';
@@ -7,12 +7,11 @@ import type { Connection } from '../storage/connection.ts';
 const DELETE_RUN = 'DELETE FROM runs WHERE id = ?';
 const INSERT_RUN = `
 INSERT INTO runs (id, principal, operation, type, target, model, backend, status, started_at, ended_at,
-                  confidence, conflicts, fallbacks, cache_hit, record, content)
-VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`;
-const INSERT_STEP = 'INSERT INTO steps (run_id, position, called_model, record) VALUES (?, ?, ?, ?)';
+                  confidence, conflicts, fallbacks, cache_hit, record, steps, content)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`;
+const INSERT_MODEL = 'INSERT INTO run_models (run_id, model) VALUES (?, ?)';
 const INSERT_EVENT = 'INSERT OR IGNORE INTO events (id, type, at, run_id, principal, data) VALUES (?, ?, ?, ?, ?, ?)';
-const SELECT_RUN = 'SELECT record, content FROM runs WHERE id = ?';
-const SELECT_STEPS = 'SELECT record FROM steps WHERE run_id = ? ORDER BY position';
+const SELECT_RUN = 'SELECT record, steps, content FROM runs WHERE id = ?';
 const SELECT_EVENTS = `
 SELECT id, type, at, run_id, principal, data FROM events WHERE id > ? AND id < ? ORDER BY id LIMIT ?`;
 
@@ -23,7 +22,7 @@ export type RunSummary = Omit<RunRecord, 'steps' | 'content'>;
 export interface RunRow {
   readonly id: string;
   readonly run: readonly SQLInputValue[];
-  readonly steps: readonly (readonly SQLInputValue[])[];
+  readonly models: readonly string[];
 }
 export type EventRow = readonly SQLInputValue[];
 
@@ -47,15 +46,18 @@ export function toRunRow(run: RunRecord, maxContentBytes: number): RunRow {
       run.fallbacks,
       run.cacheHit ? 1 : 0,
       JSON.stringify(summary),
+      JSON.stringify(steps),
       content === undefined ? null : contentJson(content, maxContentBytes),
     ],
-    steps: steps.map((step, position) => [run.id, position, calledModel(step), JSON.stringify(step)]),
+    models: calledModels(run),
   };
 }
 
-/** The model of a step that called one itself. */
-export function calledModel(step: StepRecord): string | null {
-  return step.kind === 'call' ? step.model : null;
+/** The models that a run called, each once. Orchestrations are made of these and are not among them. */
+export function calledModels({ steps }: RunRecord): string[] {
+  const models = new Set<string>();
+  for (const { kind, model } of steps) if (kind === 'call' && model !== null) models.add(model);
+  return [...models];
 }
 
 function contentJson({ input, output }: { input: unknown; output: unknown }, maxBytes: number): string {
@@ -75,10 +77,10 @@ export function toEventRow(event: TuttiEvent): EventRow {
 }
 
 export function insertRun(connection: Connection, row: RunRow): void {
-  // One that waited and went on is written again; its old steps go with it.
+  // One that waited and went on is written again.
   connection.run(DELETE_RUN, row.id);
   connection.run(INSERT_RUN, ...row.run);
-  for (const step of row.steps) connection.run(INSERT_STEP, ...step);
+  for (const model of row.models) connection.run(INSERT_MODEL, row.id, model);
 }
 
 export function insertEvent(connection: Connection, row: EventRow): void {
@@ -86,13 +88,12 @@ export function insertEvent(connection: Connection, row: EventRow): void {
 }
 
 export function selectRun(connection: Connection, id: string): RunRecord | undefined {
-  const row = connection.get<{ record: string; content: string | null }>(SELECT_RUN, id);
+  const row = connection.get<{ record: string; steps: string; content: string | null }>(SELECT_RUN, id);
   if (row === undefined) return undefined;
-  const steps = connection.all<{ record: string }>(SELECT_STEPS, id);
   return {
     ...parseSummary(row.record),
     ...(row.content !== null && { content: JSON.parse(row.content) as NonNullable<RunRecord['content']> }),
-    steps: steps.map((step) => JSON.parse(step.record) as StepRecord),
+    steps: JSON.parse(row.steps) as StepRecord[],
   };
 }
 

@@ -1,7 +1,7 @@
 import type { RunRecord } from '../contracts/run.ts';
 import type { Connection } from '../storage/connection.ts';
 import { fits, toSql, type RunFilter } from './filter.ts';
-import { calledModel } from './run-rows.ts';
+import { calledModels } from './run-rows.ts';
 
 export type StatsQuery = Omit<RunFilter, 'status'>;
 
@@ -25,18 +25,19 @@ export interface RunStats {
   readonly cacheHitRate: number | null;
 }
 
-interface Totals {
-  runs: number;
-  completed: number;
-  failed: number;
-  confidenceSum: number;
-  confidenceCount: number;
-  timeSum: number;
-  timeCount: number;
-  conflicts: number;
-  fallbacks: number;
-  cacheHits: number;
-}
+const FIELDS = [
+  'runs',
+  'completed',
+  'failed',
+  'confidenceSum',
+  'confidenceCount',
+  'timeSum',
+  'timeCount',
+  'conflicts',
+  'fallbacks',
+  'cacheHits',
+] as const;
+type Totals = Record<(typeof FIELDS)[number], number>;
 type Tally = Map<string, number>;
 
 /**
@@ -44,26 +45,24 @@ type Tally = Map<string, number>;
  * cannot be read.
  */
 export function runStats(connection: Connection | null, inMemory: Iterable<RunRecord>, query: StatsQuery): RunStats {
-  const totals = connection === null ? noTotals() : storedTotals(connection, query);
+  const totals = noTotals();
   const models: Tally = new Map();
   const backends: Tally = new Map();
   const types: Tally = new Map();
   if (connection !== null) {
-    const { sql, values } = toSql(query);
-    tallyRows(backends, connection, `SELECT backend AS name, count(*) AS n FROM runs WHERE ${sql} GROUP BY 1`, values);
-    tallyRows(types, connection, `SELECT type AS name, count(*) AS n FROM runs WHERE ${sql} GROUP BY 1`, values);
-    const runIds = sql === 'TRUE' ? '' : `AND run_id IN (SELECT id FROM runs WHERE ${sql})`;
-    const called = `
-      SELECT called_model AS name, count(DISTINCT run_id) AS n FROM steps
-      WHERE called_model IS NOT NULL ${runIds} GROUP BY called_model`;
-    tallyRows(models, connection, called, values);
+    for (const group of selectGroups(connection, query)) {
+      addGroup(totals, group);
+      if (group.backend !== null) addTo(backends, group.backend, group.runs);
+      if (group.type !== null) addTo(types, group.type, group.runs);
+    }
+    for (const { model, runs } of selectModels(connection, query)) addTo(models, model, runs);
   }
   for (const run of inMemory) {
     if (!fits(run, query)) continue;
     addRun(totals, run);
     if (run.backend !== null) addTo(backends, run.backend);
     if (run.type !== null) addTo(types, run.type);
-    for (const model of new Set(run.steps.map(calledModel))) if (model !== null) addTo(models, model);
+    for (const model of calledModels(run)) addTo(models, model);
   }
   return {
     totalExecutions: totals.runs,
@@ -79,38 +78,38 @@ export function runStats(connection: Connection | null, inMemory: Iterable<RunRe
   };
 }
 
-function storedTotals(connection: Connection, query: StatsQuery): Totals {
+/** One pass over the runs: kinds of work and backends are few, so the sums over all of them are made here. */
+function selectGroups(connection: Connection, query: StatsQuery): (Totals & { type: string | null; backend: string | null })[] {
   const { sql, values } = toSql(query);
-  const row = connection.get<Totals>(
-    `SELECT count(*) AS runs,
-            coalesce(sum(status = 'completed'), 0) AS completed,
-            coalesce(sum(status = 'failed'), 0) AS failed,
+  return connection.all(
+    `SELECT type, backend,
+            count(*) AS runs,
+            sum(status = 'completed') AS completed,
+            sum(status = 'failed') AS failed,
             coalesce(sum(confidence), 0) AS confidenceSum,
             count(confidence) AS confidenceCount,
             coalesce(sum(ended_at - started_at), 0) AS timeSum,
             count(ended_at) AS timeCount,
-            coalesce(sum(conflicts), 0) AS conflicts,
-            coalesce(sum(fallbacks), 0) AS fallbacks,
-            coalesce(sum(cache_hit), 0) AS cacheHits
-     FROM runs WHERE ${sql}`,
+            sum(conflicts) AS conflicts,
+            sum(fallbacks) AS fallbacks,
+            sum(cache_hit) AS cacheHits
+     FROM runs WHERE ${sql} GROUP BY type, backend`,
     ...values,
   );
-  return row === undefined ? noTotals() : { ...row };
+}
+
+function selectModels(connection: Connection, query: StatsQuery): { model: string; runs: number }[] {
+  const { sql, values } = toSql(query);
+  const which = sql === 'TRUE' ? '' : `WHERE run_id IN (SELECT id FROM runs WHERE ${sql})`;
+  return connection.all(`SELECT model, count(*) AS runs FROM run_models ${which} GROUP BY model`, ...values);
+}
+
+function addGroup(totals: Totals, group: Totals): void {
+  for (const field of FIELDS) totals[field] += group[field];
 }
 
 function noTotals(): Totals {
-  return {
-    runs: 0,
-    completed: 0,
-    failed: 0,
-    confidenceSum: 0,
-    confidenceCount: 0,
-    timeSum: 0,
-    timeCount: 0,
-    conflicts: 0,
-    fallbacks: 0,
-    cacheHits: 0,
-  };
+  return Object.fromEntries(FIELDS.map((field) => [field, 0])) as Totals;
 }
 
 function addRun(totals: Totals, run: RunRecord): void {
@@ -130,14 +129,8 @@ function addRun(totals: Totals, run: RunRecord): void {
   if (run.cacheHit) totals.cacheHits++;
 }
 
-function tallyRows(tally: Tally, connection: Connection, sql: string, values: readonly (string | number)[]): void {
-  for (const { name, n } of connection.all<{ name: string | null; n: number }>(sql, ...values)) {
-    if (name !== null) tally.set(name, n);
-  }
-}
-
-function addTo(tally: Tally, name: string): void {
-  tally.set(name, (tally.get(name) ?? 0) + 1);
+function addTo(tally: Tally, name: string, count = 1): void {
+  tally.set(name, (tally.get(name) ?? 0) + count);
 }
 
 function ratio(part: number, whole: number): number | null {

@@ -1,6 +1,6 @@
 /**
- * Runs, their steps and the events. Columns are what lists and statistics ask for; `record` holds the whole as JSON
- * (without what has a table or column of its own).
+ * Runs and events. Columns are what lists and statistics ask for; `record` holds the whole run as JSON but for its steps
+ * and content, which lists do not read. The tree of steps is only ever read and written whole, so it is one value.
  */
 export const RUNS = `
 CREATE TABLE counters (
@@ -24,24 +24,21 @@ CREATE TABLE runs (
   fallbacks INTEGER NOT NULL,
   cache_hit INTEGER NOT NULL,
   record TEXT NOT NULL,
+  steps TEXT NOT NULL,
   content TEXT
 );
-CREATE INDEX runs_by_time ON runs (started_at, id);
-CREATE INDEX runs_by_principal ON runs (principal, started_at, id);
--- All that statistics read, so that they need not touch the records.
-CREATE INDEX runs_for_stats ON runs (
-  started_at, ended_at, status, principal, type, target, model, backend, confidence, conflicts, fallbacks, cache_hit, id
+-- All that lists and statistics look at, so that they touch the records only of what they give.
+CREATE INDEX runs_by_time ON runs (
+  started_at, id, ended_at, status, principal, type, target, model, backend, confidence, conflicts, fallbacks, cache_hit
 );
+CREATE INDEX runs_by_principal ON runs (principal, started_at, id);
 
-CREATE TABLE steps (
+-- The models that a run called, by itself or inside an orchestration.
+CREATE TABLE run_models (
   run_id TEXT NOT NULL REFERENCES runs (id) ON DELETE CASCADE,
-  position INTEGER NOT NULL,
-  -- The model, where the step called one itself; null for orchestrations, tools and what failed before a model was chosen.
-  called_model TEXT,
-  record TEXT NOT NULL,
-  PRIMARY KEY (run_id, position)
+  model TEXT NOT NULL,
+  PRIMARY KEY (run_id, model)
 ) WITHOUT ROWID;
-CREATE INDEX steps_by_model ON steps (called_model, run_id) WHERE called_model IS NOT NULL;
 
 CREATE TABLE events (
   id INTEGER PRIMARY KEY,
