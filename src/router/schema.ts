@@ -5,7 +5,6 @@ export const POLICIES = ['performance', 'accuracy', 'cost', 'balanced'] as const
 export type Policy = (typeof POLICIES)[number];
 
 export const PRIVACY_LEVELS = ['local_only', 'prefer_local', 'any'] as const;
-export type Privacy = (typeof PRIVACY_LEVELS)[number];
 
 export const routingRule = z.strictObject({
   /** A CEL expression that gives true or false. The variables are listed in `rules.ts`. */
