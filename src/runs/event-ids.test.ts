@@ -128,7 +128,7 @@ describe('events over restarts and crashes', () => {
         fc.array(fc.oneof({ weight: 3, arbitrary: command }, { weight: 1, arbitrary: fc.constant<Command>({ do: 'break' }) }), {
           maxLength: 12,
         }),
-        fc.nat(3000),
+        fc.nat(9000),
         (commands, more) => {
           using world = new World();
           for (const command of [...commands, { do: 'publish', count: more } as const, { do: 'restart' } as const]) {

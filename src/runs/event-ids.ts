@@ -5,7 +5,7 @@ import type { Storage } from '../storage/storage.ts';
 
 const NAME = 'events';
 /** A crash leaves at most so many ids unused; storage is asked once for so many events. */
-const BLOCK = 1_000;
+const BLOCK = 4_096;
 
 /** Where the bus gets its ids from: each larger than all before. */
 export interface EventIds {
@@ -26,7 +26,7 @@ export function countFrom(first: number): EventIds {
 }
 
 /**
- * Ids that never repeat in a data directory: they are reserved in the database in blocks before they are used.
+ * Ids that never repeat in a data directory: they are reserved in the database, in blocks, before they are used.
  *
  * They grow by one, also over an orderly restart (`close` gives back what was not used); a crash skips the rest of a
  * block. While the database cannot be written they go on from the clock's milliseconds: far above every reserved id.

@@ -69,6 +69,7 @@ describe('a run', () => {
     const recorder = runs.start(META);
     expect(runs.get(recorder.id)?.status).toBe('running');
     expect(runs.active().map(({ id }) => id)).toEqual([recorder.id]);
+    expect(runs.activeCount).toBe(1);
     await Array.fromAsync(recorder.tap(answer()));
     expect(runs.active()).toEqual([]);
     expect(runs.status.pending).toEqual({ runs: 1, events: 4 });

@@ -93,7 +93,7 @@ export class Runs implements Disposable {
     else if (movedAside.length > 0) log.warn({ movedAside }, message);
   }
 
-  /** Begins a run. It is live until its recorder has ended it. */
+  /** Begins a run. It is under way until its recorder has ended it: its parts must be read to their end, or left. */
   start(meta: RunMeta, { cancel }: StartOptions = {}): RunRecorder {
     const { clock, config, priceOf, review } = this.#options;
     const recorder = new RunRecorder({
@@ -134,6 +134,10 @@ export class Runs implements Disposable {
   /** The runs under way, the oldest first. */
   active(viewer?: Principal): RunRecord[] {
     return [...this.#live.values()].map(({ recorder }) => recorder.record()).filter((run) => maySee(viewer, run.principal));
+  }
+
+  get activeCount(): number {
+    return this.#live.size;
   }
 
   /** Asks a run to stop. False when none is under way by this id, it is not the viewer's, or it cannot be stopped. */

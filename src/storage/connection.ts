@@ -44,10 +44,14 @@ export class Connection implements Disposable {
     this.#db.exec(sql);
   }
 
-  /** All or nothing. Takes the write lock at once, so that it cannot fail to upgrade one half-way. Not nestable. */
-  transaction<T>(work: () => T): T {
-    this.#db.exec('BEGIN IMMEDIATE');
+  /**
+   * All or nothing. Takes the write lock at once, so that it cannot fail to upgrade one half-way. Not nestable.
+   * `durable`: returns only when the disk has it, and all before it.
+   */
+  transaction<T>(work: () => T, { durable = false }: { durable?: boolean } = {}): T {
+    if (durable) this.#db.exec('PRAGMA synchronous = FULL');
     try {
+      this.#db.exec('BEGIN IMMEDIATE');
       const result = work();
       this.#db.exec('COMMIT');
       return result;
@@ -55,6 +59,8 @@ export class Connection implements Disposable {
       // SQLite itself has rolled back after some errors (a full disk): a second ROLLBACK would hide the first error.
       if (this.#db.isTransaction) this.#db.exec('ROLLBACK');
       throw error;
+    } finally {
+      if (durable) this.#db.exec('PRAGMA synchronous = NORMAL');
     }
   }
 

@@ -21,18 +21,21 @@ export interface ReserveOptions {
 
 /**
  * Takes the next `count` numbers of a counter for this process alone, for good: they are not given out again even after a
- * crash. Errors: `storage_unavailable`.
+ * crash or a power cut. Errors: `storage_unavailable`.
  *
  * When the counter was lost with a corrupt database, it goes on from the clock's milliseconds, which are above whatever
  * it had reached.
  */
 export function reserve(storage: Storage, clock: Clock, { name, count, above }: ReserveOptions): Reservation {
-  return storage.write((connection) => {
-    const lost = storage.status.movedAside.length > 0 && !connection.get('SELECT 1 FROM counters WHERE name = ?', name);
-    const floor = lost ? Math.max(above, clock.now()) : above;
-    const last = connection.get<{ value: number }>(RESERVE, name, floor, count)!.value; // RETURNING gives the row
-    return { first: last - count + 1, last };
-  });
+  return storage.write(
+    (connection) => {
+      const lost = storage.status.movedAside.length > 0 && !connection.get('SELECT 1 FROM counters WHERE name = ?', name);
+      const floor = lost ? Math.max(above, clock.now()) : above;
+      const last = connection.get<{ value: number }>(RESERVE, name, floor, count)!.value; // RETURNING gives the row
+      return { first: last - count + 1, last };
+    },
+    { durable: true },
+  );
 }
 
 /** Gives back the numbers after `used`, unless another process has reserved meanwhile. Errors: `storage_unavailable`. */

@@ -88,6 +88,16 @@ describe('the database', () => {
     expect(() => names(storage)).toThrow(expect.objectContaining({ code: 'closed' }));
   });
 
+  it('is begun anew when its folder is deleted while it is in use', () => {
+    const storage = begin();
+    put(storage, 'a');
+    rmSync(join(folder, 'data'), { recursive: true });
+    put(storage, 'b');
+    expect(names(storage)).toEqual(['b']);
+    expect(names(begin())).toEqual(['b']);
+    expect(logged).toEqual(['the database file was removed while in use: a new one is begun']);
+  });
+
   it('lives in memory when told to', () => {
     path = ':memory:';
     const storage = begin();

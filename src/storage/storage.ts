@@ -1,4 +1,4 @@
-import { mkdirSync } from 'node:fs';
+import { existsSync, mkdirSync } from 'node:fs';
 import { dirname } from 'node:path';
 import type { Clock } from '../contracts/clock.ts';
 import type { Logger } from '../contracts/logger.ts';
@@ -38,7 +38,8 @@ export interface StorageOptions {
  *   the file is open.
  * - `failing` → `healthy` when a write succeeds.
  * - A corrupt file, at opening or later, is renamed to `<path>.corrupt-<time>`, a new one is begun, and that is logged and
- *   kept in the status. The statement that met it fails; the next one finds the new file.
+ *   kept in the status. The statement that met it fails; the next one finds the new file. One that was deleted while in
+ *   use is begun anew, too.
  * - Any → `closed` by `close()`.
  */
 export class Storage implements Disposable {
@@ -80,9 +81,14 @@ export class Storage implements Disposable {
     return { [Symbol.dispose]: () => void this.#listeners.delete(listener) };
   }
 
-  /** Several statements, all or nothing. Errors: `storage_unavailable`, `closed`; what `work` itself throws is passed on. */
-  write<T>(work: (connection: Connection) => T): T {
-    const result = this.#attempt((connection) => connection.transaction(() => work(connection)));
+  /**
+   * Several statements, all or nothing. `durable` waits for the disk, some milliseconds: without it a power cut (not a
+   * crash) may undo the last writes, though never in part.
+   * Errors: `storage_unavailable`, `closed`; what `work` itself throws is passed on.
+   */
+  write<T>(work: (connection: Connection) => T, { durable = false }: { durable?: boolean } = {}): T {
+    this.#dropRemoved();
+    const result = this.#attempt((connection) => connection.transaction(() => work(connection), { durable }));
     if (this.#state === 'failing') this.#set('healthy', null);
     return result;
   }
@@ -109,6 +115,13 @@ export class Storage implements Disposable {
 
   [Symbol.dispose](): void {
     this.close();
+  }
+
+  /** A file that was deleted under us would take every write and be gone with the process, without an error. */
+  #dropRemoved(): void {
+    if (this.#connection === null || this.#path === ':memory:' || existsSync(this.#path)) return;
+    this.#disconnect();
+    this.#log.error({ path: this.#path }, 'the database file was removed while in use: a new one is begun');
   }
 
   #attempt<T>(work: (connection: Connection) => T, evenWhileFailing = false): T {
@@ -160,6 +173,8 @@ export class Storage implements Disposable {
         this.#log.error({ err: renameError, path: this.#path }, 'the corrupt database could not be moved aside');
       }
     }
+    // After an error of the disk the connection's state is not to be trusted.
+    if (fault.kind === 'io') this.#disconnect();
     this.#retryMs = Math.min(this.#retryMs === 0 ? FIRST_RETRY_MS : this.#retryMs * 2, LAST_RETRY_MS);
     this.#retryAt = this.#clock.monotonic() + this.#retryMs;
     this.#set('failing', fault);
