@@ -14,6 +14,7 @@ export interface Placement extends Omit<LoadSettings, 'device'> {
 /** Bytes by device. */
 export type Memory = Readonly<Partial<Record<DeviceId, number>>>;
 
+/** How a model is to be opened. */
 export interface OpenOptions {
   /** Ignored by remote backends. */
   readonly placement: Placement;
@@ -35,6 +36,7 @@ export interface OpenModel extends Model, AsyncDisposable {
   readonly pid?: number;
 }
 
+/** Whether a backend can be used now. */
 export interface Health {
   readonly ok: boolean;
   /** A sentence: what was found, or what is wrong and how to mend it. */
@@ -42,6 +44,7 @@ export interface Health {
   readonly latencyMs?: number;
 }
 
+/** One report of a download. */
 export interface PullProgress {
   /** The file or layer at work. */
   readonly item: string;
@@ -51,11 +54,13 @@ export interface PullProgress {
   readonly status: string;
 }
 
+/** Messages to count the tokens of, as the chat template renders them. */
 export interface CountInput {
   readonly messages: readonly ChatMessage[];
   readonly tools?: readonly ToolDefinition[];
 }
 
+/** What can list, size, load and call one kind of model. Every one passes `backendContract` of `tutti/testing`. */
 export interface Backend extends AsyncDisposable {
   readonly id: BackendId;
   /** The kind: `llama-cpp`, `ollama`, … */

@@ -4,15 +4,19 @@
  */
 import { z } from 'zod';
 
+/** Text inside a message. */
 export const textPart = z.looseObject({ type: z.literal('text'), text: z.string() });
+/** An image inside a message, as a URL (`https:` or `data:`). */
 export const imagePart = z.looseObject({
   type: z.literal('image_url'),
   image_url: z.looseObject({ url: z.string().min(1), detail: z.enum(['auto', 'low', 'high']).optional() }),
 });
+/** Sound inside a message, in base64. */
 export const audioPart = z.looseObject({
   type: z.literal('input_audio'),
   input_audio: z.looseObject({ data: z.string().min(1), format: z.string().min(1) }),
 });
+/** A file inside a message. */
 export const filePart = z.looseObject({
   type: z.literal('file'),
   file: z.looseObject({
@@ -21,12 +25,16 @@ export const filePart = z.looseObject({
     filename: z.string().optional(),
   }),
 });
+/** A refusal that a model has written earlier. */
 export const refusalPart = z.looseObject({ type: z.literal('refusal'), refusal: z.string() });
+/** Schema of `ContentPart`. */
 export const contentPart = z.discriminatedUnion('type', [textPart, imagePart, audioPart, filePart, refusalPart]);
+/** One part of a message’s content. */
 export type ContentPart = z.infer<typeof contentPart>;
 
 const content = z.union([z.string(), z.array(contentPart).min(1)]);
 
+/** Schema of `ToolCall`. */
 export const toolCallSchema = z.looseObject({
   id: z.string(),
   type: z.literal('function').default('function'),
@@ -36,8 +44,10 @@ export const toolCallSchema = z.looseObject({
     arguments: z.string(),
   }),
 });
+/** A call that a model wants made. */
 export type ToolCall = z.infer<typeof toolCallSchema>;
 
+/** Schema of `ChatMessage`. */
 export const chatMessage = z.discriminatedUnion('role', [
   z.looseObject({ role: z.literal('system'), content, name: z.string().optional() }),
   z.looseObject({ role: z.literal('developer'), content, name: z.string().optional() }),
@@ -51,12 +61,14 @@ export const chatMessage = z.discriminatedUnion('role', [
   }),
   z.looseObject({ role: z.literal('tool'), content, tool_call_id: z.string() }),
 ]);
+/** A message of a conversation, by role. */
 export type ChatMessage = z.infer<typeof chatMessage>;
 
 /** A JSON Schema (draft 2020-12 or 7), passed through as it is. */
 export type JsonSchema = { [key: string]: unknown };
 const jsonSchema = z.record(z.string(), z.unknown());
 
+/** Schema of `ToolDefinition`. */
 export const toolDefinition = z.looseObject({
   type: z.literal('function'),
   function: z.looseObject({
@@ -66,14 +78,18 @@ export const toolDefinition = z.looseObject({
     strict: z.boolean().nullish(),
   }),
 });
+/** A function that a model may call. */
 export type ToolDefinition = z.infer<typeof toolDefinition>;
 
+/** Schema of `ToolChoice`. */
 export const toolChoice = z.union([
   z.enum(['none', 'auto', 'required']),
   z.looseObject({ type: z.literal('function'), function: z.looseObject({ name: z.string() }) }),
 ]);
+/** Whether tools may be called: none, as the model likes, at least one, or this one. */
 export type ToolChoice = z.infer<typeof toolChoice>;
 
+/** Schema of `ResponseFormat`. */
 export const responseFormat = z.discriminatedUnion('type', [
   z.looseObject({ type: z.literal('text') }),
   z.looseObject({ type: z.literal('json_object') }),
@@ -88,6 +104,7 @@ export const responseFormat = z.discriminatedUnion('type', [
   /** Tutti's own: text constrained to a GBNF grammar (local llama.cpp models only). */
   z.looseObject({ type: z.literal('grammar'), grammar: z.string().min(1) }),
 ]);
+/** What the answer must be: any text, any JSON, JSON of a schema, or text of a grammar. */
 export type ResponseFormat = z.infer<typeof responseFormat>;
 
 /** Settings of a chat call. Names, ranges and defaults are OpenAI's; unset ones are the model's own. */
@@ -114,8 +131,10 @@ export const chatSettings = z.object({
   reasoning_effort: z.string().nullish(),
   user: z.string().nullish(),
 });
+/** Settings of a chat call, with the names of the wire. */
 export type ChatSettings = z.infer<typeof chatSettings>;
 
+/** Schema of `ChatInput`. */
 export const chatInput = chatSettings.extend({
   messages: z.array(chatMessage).min(1, 'messages must hold at least one message'),
   /** Fields of the request that Tutti does not know: passed on to remote models, ignored by local ones. */

@@ -1,4 +1,6 @@
+/** The ways of coming by a confidence. */
 export const CONFIDENCE_METHODS = ['logprobs', 'agreement', 'verifier', 'self_report', 'declared'] as const;
+/** How a confidence was obtained: token probabilities, members that agree, a verifier, the model’s own word, or as configured. */
 export type ConfidenceMethod = (typeof CONFIDENCE_METHODS)[number];
 
 /** A number in 0..1 and how it was obtained. `null` where there is none, rather than an invented number. */

@@ -4,6 +4,7 @@ import type { RouteDecision, RunRecord } from './run.ts';
 import type { Memory } from './backend.ts';
 import type { DeviceId, ModelId, RunId } from './vocabulary.ts';
 
+/** What each type of event carries. */
 export interface EventData {
   'run.started': { target: string; operation: string; principal: string };
   'run.routed': RouteDecision;
@@ -40,8 +41,10 @@ export interface EventData {
   /** History is kept again, or a corrupt database was moved aside and a new one begun: the message says which. */
   'storage.recovered': { message: string };
 }
+/** The types of events, `run.started` and so on. */
 export type EventType = keyof EventData;
 
+/** One event of a type. */
 export interface EventOf<T extends EventType> {
   readonly id: number;
   readonly type: T;
@@ -52,6 +55,7 @@ export interface EventOf<T extends EventType> {
   readonly principal: string | null;
   readonly data: EventData[T];
 }
+/** Any event. */
 export type TuttiEvent = { [T in EventType]: EventOf<T> }[EventType];
 
 /** Publishing costs a synchronous call of each listener: listeners must be quick, and what they throw is logged, never passed on. */

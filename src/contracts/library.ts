@@ -19,6 +19,7 @@ export interface MediaSource {
   /** `image/png`, `audio/wav` … Default: from the path's ending or the bytes' first few. */
   readonly mediaType?: string;
 }
+/** A piece of an input: text, or an image, sound or file from a path, a URL or bytes. */
 export type InputPart =
   | { readonly type: 'text'; readonly text: string }
   | ({ readonly type: 'image' | 'audio' | 'file' } & MediaSource);
@@ -52,6 +53,7 @@ export interface CallRequest {
   readonly requiresSpeed?: boolean;
 }
 
+/** What `run` and `stream` take. */
 export interface RunRequest extends CallRequest {
   readonly input: RunInput;
   readonly parameters?: Parameters;
@@ -60,6 +62,7 @@ export interface RunRequest extends CallRequest {
   readonly responseFormat?: ResponseFormat;
 }
 
+/** One of the `n` answers of a call. */
 export interface Choice {
   readonly index: number;
   readonly text: string;

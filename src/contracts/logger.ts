@@ -6,4 +6,5 @@ export interface Logger {
   error(data: object, message?: string): void;
 }
 
+/** Writes nothing. */
 export const SILENT_LOGGER: Logger = { debug() {}, info() {}, warn() {}, error() {} };

@@ -13,6 +13,7 @@ const settings = chatSettings.pick({
   reasoning_effort: true,
 });
 
+/** Schema of `Member`: an id, or an object with settings. */
 export const memberConfig = z
   .union([
     z.string().min(1),
@@ -29,6 +30,7 @@ export const memberConfig = z
   ])
   .transform((value) => (typeof value === 'string' ? { model: value } : value));
 
+/** A member of an orchestration, with its own settings. */
 export type Member = z.infer<typeof memberConfig> & { readonly instructions?: string; readonly name?: string };
 
 /** The member's own settings over the request's, and its instructions before the conversation. */

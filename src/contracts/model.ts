@@ -72,6 +72,7 @@ export interface CallOptions {
   readonly deadline?: number;
 }
 
+/** Anything that answers a capability: loaded weights, a remote API, or an orchestration of other models. */
 export interface Model {
   readonly descriptor: ModelDescriptor;
   /** Errors: any `TuttiError`; anything else is a bug of the backend and is wrapped as `backend_error`. */

@@ -7,6 +7,7 @@
 import { z } from 'zod';
 import type { ChatInput, ChatOutput } from './chat.ts';
 
+/** Schema of `EmbedInput`. */
 export const embedInput = z.object({
   /** One text, several, or token ids. Answers come in the same order. */
   input: z.union([
@@ -20,17 +21,22 @@ export const embedInput = z.object({
   user: z.string().nullish(),
   extra: z.record(z.string(), z.unknown()).optional(),
 });
+/** What an `embed` call takes. */
 export type EmbedInput = z.infer<typeof embedInput>;
 /** One vector for each input, of unit length unless the model says otherwise. */
 export interface EmbedOutput {
   readonly vectors: readonly (readonly number[])[];
 }
 
+/** The operations and what they take and give. Augmentable: a plug-in can add its own. */
 export interface Operations {
   chat: { input: ChatInput; output: ChatOutput };
   /** Yields one `artifact` of kind `embeddings` whose value is an `EmbedOutput`, then `usage` and `finish`. */
   embed: { input: EmbedInput; output: EmbedOutput };
 }
+/** The name of an operation: `chat`, `embed` … */
 export type Operation = keyof Operations & string;
+/** What an operation takes. */
 export type Input<O extends Operation = Operation> = Operations[O]['input'];
+/** What an operation gives. */
 export type Output<O extends Operation = Operation> = Operations[O]['output'];

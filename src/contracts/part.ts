@@ -9,18 +9,22 @@ import type { Confidence } from './confidence.ts';
 import type { ModelId, StepPath } from './vocabulary.ts';
 import type { Usage } from './usage.ts';
 
+/** A token and its probability. */
 export interface TopLogprob {
   readonly token: string;
   /** Natural logarithm of the model's own distribution, before temperature and grammar. */
   readonly logprob: number;
   readonly bytes: readonly number[] | null;
 }
+/** The token that was chosen, and the most likely ones at its place. */
 export interface TokenLogprob extends TopLogprob {
   readonly top: readonly TopLogprob[];
 }
 
+/** Why a choice ended: by itself, at the limit, to have tools called, or by a filter. */
 export type FinishReason = 'stop' | 'length' | 'tool_calls' | 'content_filter';
 
+/** The next piece of a choice’s text. */
 export interface TextDelta {
   readonly type: 'text-delta';
   readonly step: StepPath;
@@ -28,6 +32,7 @@ export interface TextDelta {
   readonly text: string;
   readonly logprobs?: readonly TokenLogprob[];
 }
+/** The next piece of what a model thinks before it answers. */
 export interface ReasoningDelta {
   readonly type: 'reasoning-delta';
   readonly step: StepPath;
@@ -52,6 +57,7 @@ export interface ArtifactPart {
   readonly kind: string;
   readonly value: unknown;
 }
+/** How far a step is while nothing else comes of it. */
 export interface ProgressPart {
   readonly type: 'progress';
   readonly step: StepPath;
@@ -62,6 +68,7 @@ export interface ProgressPart {
   readonly model?: ModelId;
   readonly message?: string;
 }
+/** A step begins. */
 export interface StepStart {
   readonly type: 'step-start';
   readonly step: StepPath;
@@ -75,12 +82,15 @@ export interface StepStart {
   readonly reason?: string;
   readonly at: number;
 }
+/** Why a step failed, as plain data. */
 export interface StepError {
   readonly code: string;
   readonly message: string;
   readonly retryable: boolean;
 }
+/** How a step ended. */
 export type StepOutcome = 'completed' | 'failed' | 'cancelled';
+/** A step has ended: how, and what it took. */
 export interface StepEnd {
   readonly type: 'step-end';
   readonly step: StepPath;
@@ -99,6 +109,7 @@ export interface UsagePart {
   readonly step: StepPath;
   readonly usage: Usage;
 }
+/** The last part of a choice. */
 export interface FinishPart {
   readonly type: 'finish';
   readonly step: StepPath;
@@ -107,6 +118,7 @@ export interface FinishPart {
   readonly confidence?: Confidence | null;
 }
 
+/** Anything that a call yields. */
 export type Part =
   | TextDelta
   | ReasoningDelta

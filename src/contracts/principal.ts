@@ -5,4 +5,5 @@ export interface Principal {
   readonly role: 'admin' | 'user';
 }
 
+/** The process itself: the library and the command line. */
 export const LOCAL_PRINCIPAL: Principal = { id: 'local', role: 'admin' };

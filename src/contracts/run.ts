@@ -4,6 +4,7 @@ import type { StepError, StepOutcome } from './part.ts';
 import type { Usage } from './usage.ts';
 import type { ModelId, RunId, StepPath } from './vocabulary.ts';
 
+/** Where a run stands; `waiting` for a person’s answer. */
 export type RunStatus = 'running' | 'completed' | 'failed' | 'cancelled' | 'waiting';
 
 /** One candidate of a routing decision and why it stands where it stands. */
@@ -14,6 +15,7 @@ export interface RouteCandidate {
   /** A sentence for people: `named by the request`, `quality 0.75, 412 ms, free; loaded`. */
   readonly reason: string;
 }
+/** Which models may answer a request, in which order and why. */
 export interface RouteDecision {
   /** What the caller asked for: an id, an alias, a capability, `auto`. */
   readonly target: string;
@@ -27,6 +29,7 @@ export interface RouteDecision {
   readonly features?: Readonly<Record<string, unknown>>;
 }
 
+/** One step of a run as it is stored. Times are epoch milliseconds. */
 export interface StepRecord {
   readonly path: StepPath;
   readonly parent: StepPath | null;
@@ -45,6 +48,7 @@ export interface StepRecord {
   readonly error: StepError | null;
 }
 
+/** A run as it is stored and shown. Times are epoch milliseconds. */
 export interface RunRecord {
   readonly id: RunId;
   readonly principal: string;

@@ -6,6 +6,7 @@ import type { Operation, Operations } from './operations.ts';
 import { isContent, type Part } from './part.ts';
 import type { StepPath } from './vocabulary.ts';
 
+/** An operation and its input. */
 export interface StrategyRequest<O extends Operation = Operation> {
   readonly operation: O;
   readonly input: Operations[O]['input'];
@@ -24,6 +25,7 @@ export function asOwn(part: Part, child: ChildRun, own: StepPath): Part {
   return part.step === child.step && (isContent(part) || part.type === 'finish') ? { ...part, step: own } : part;
 }
 
+/** What a strategy is given: its config, the request, and `call`, its only effect. */
 export interface StrategyContext<C> {
   readonly config: C;
   readonly request: StrategyRequest;
@@ -39,6 +41,7 @@ export interface StrategyContext<C> {
   readonly signal: AbortSignal;
 }
 
+/** A way of combining calls, as the config names it. */
 export interface StrategyDefinition<C = unknown> {
   /** The word after `strategy:`. */
   readonly strategy: string;

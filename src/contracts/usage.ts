@@ -14,6 +14,7 @@ export interface Usage {
   readonly estimated?: boolean;
 }
 
+/** Nothing consumed: where sums begin. */
 export const NO_USAGE: Usage = Object.freeze({ inputTokens: 0, outputTokens: 0 });
 
 /** US dollars. A price that is not given is unknown, not zero; give 0 for what is free. */

@@ -41,6 +41,7 @@ export const CAPABILITIES = [
   'web_search',
 ] as const;
 
+/** One of the capabilities that Tutti knows by name. */
 export type KnownCapability = (typeof CAPABILITIES)[number];
 /** A known capability, or a user's own (`[a-z][a-z0-9_]*`). */
 export type Capability = KnownCapability | (string & {});
@@ -89,6 +90,7 @@ export type BackendId = string;
 export const BACKEND_ID_PATTERN = /^[a-z][a-z0-9_-]*$/;
 /** `cpu`, `gpu:0`, `gpu:1` … */
 export type DeviceId = 'cpu' | `gpu:${number}`;
+/** `run_…`; later ones sort later. */
 export type RunId = string;
 /** A step's place in the tree: `root`, `root/0`, `root/0/draft` … Unique inside a run. */
 export type StepPath = string;

@@ -27,6 +27,7 @@ const server = (status: number, retryable: boolean, help: string): ErrorCode => 
   help,
 });
 
+/** Every error by its code. */
 export const ERROR_CODES = {
   // The request
   invalid_json: invalid('The body is not JSON. Check quotes and commas at the position given.'),
@@ -155,7 +156,11 @@ export const ERROR_CODES = {
 
   // Combining
   all_models_failed: server(502, false, 'Every candidate failed. The message lists each with its reason.'),
-  orchestration_loop: server(508, false, 'Orchestrations call each other without end. The message names the step; change a member or the rule that leads back.'),
+  orchestration_loop: server(
+    508,
+    false,
+    'Orchestrations call each other without end. The message names the step; change a member or the rule that leads back.',
+  ),
   all_members_failed: server(
     502,
     false,
@@ -215,4 +220,5 @@ export const ERROR_CODES = {
   internal_error: server(500, false, 'A bug in Tutti. Please report it with the message and the run id.'),
 } as const satisfies Record<string, ErrorCode>;
 
+/** The code of an error: `model_not_found` and so on. */
 export type Code = keyof typeof ERROR_CODES;

@@ -1,5 +1,6 @@
 import { ERROR_CODES, type Code, type ErrorCode } from './codes.ts';
 
+/** What an error may carry beside its code and message. */
 export interface TuttiErrorOptions {
   readonly cause?: unknown;
   /** The field of the request that is wrong, as a path: `messages[0].content`. */
@@ -70,6 +71,7 @@ export interface ErrorBody {
   };
 }
 
+/** The error as the body of an HTTP answer, in OpenAI’s shape. */
 export function toErrorBody(error: TuttiError): ErrorBody {
   const { tutti, ...details } = error.details;
   return {
