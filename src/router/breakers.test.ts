@@ -134,6 +134,22 @@ describe('circuit breakers', () => {
     expect(breakers.check('panel', null)).not.toBeNull();
   });
 
+  it('believe a provider that says when to come back', () => {
+    const { clock, breakers } = breakersOf();
+    const limited = (retryAfter: number) => new TuttiError('upstream_rate_limited', 'slow down', { retryAfter });
+    breakers.watch('b:short', 'b').settle(limited(1));
+    expect(breakers.check('b:short', 'b')).toBeNull();
+    breakers.watch('b:long', 'b').settle(limited(20));
+    expect(breakers.check('b:long', 'b')).toEqual({
+      reason: 'circuit open after 1 failure; tried again in 20 s',
+      retryAt: 20_000,
+    });
+    breakers.watch('b:endless', 'b').settle(limited(1e9));
+    expect(breakers.check('b:endless', 'b')?.retryAt).toBe(600_000);
+    clock.advance(20_000);
+    expect(breakers.check('b:long', 'b')).toBeNull();
+  });
+
   it('take new settings', () => {
     const { breakers, fail } = breakersOf();
     breakers.configure({ failures: 1, cooldownMs: 1 });

@@ -6,6 +6,8 @@
  * call is let through as a trial. A success closes it; a failure opens it again for twice as long, up to ten minutes.
  * State changes through `#set` alone, and the next state is computed by `next`, which is pure.
  *
+ * A provider that says when to come back (`Retry-After`) is believed: its first such failure opens the model's circuit until then.
+ *
  * Only failures that say something about health count. A server that cannot be reached or refuses our key is the
  * backend's failure; all other retryable errors are the model's. An invalid request, a cancel, a missed deadline or a
  * spent budget says nothing.
@@ -15,6 +17,7 @@ import type { EventBus } from '../contracts/event.ts';
 import type { BackendId, ModelId } from '../contracts/vocabulary.ts';
 import type { Code } from '../errors/codes.ts';
 import type { TuttiError } from '../errors/error.ts';
+import { LONGEST_WAIT_MS } from './failures.ts';
 
 export interface BreakerSettings {
   /** Failures in a row that open a circuit. */
@@ -160,7 +163,7 @@ export class CircuitBreakers {
     }
     const culprit = outcome === 'unknown' ? null : blame(outcome);
     const failed = culprit === null ? undefined : call.keys[culprit === 'backend' ? call.keys.length - 1 : 0];
-    if (failed !== undefined) this.#apply(failed, 'failure');
+    if (failed !== undefined) this.#apply(failed, 'failure', this.#settingsFor(outcome));
     for (const key of call.trials) {
       if (key === failed) continue;
       // The model failed by itself: its backend was there to say so.
@@ -168,12 +171,20 @@ export class CircuitBreakers {
     }
   }
 
+  #settingsFor(outcome: 'unknown' | TuttiError): BreakerSettings {
+    const wait = outcome === 'unknown' ? 0 : (outcome.retryAfter ?? 0) * 1000;
+    return wait > LONGEST_WAIT_MS ? { failures: 1, cooldownMs: Math.min(wait, MAX_COOLDOWN_MS) } : this.#settings;
+  }
+
   #blocked(key: string, what: string): Blocked | null {
     const state = this.#current(key);
     const now = this.#clock.now();
     if (state.name === 'open') {
       const seconds = Math.ceil((state.retryAt - now) / 1000);
-      return { reason: `${what} open after ${state.failures} failures; tried again in ${seconds} s`, retryAt: state.retryAt };
+      return {
+        reason: `${what} open after ${state.failures} failure${state.failures === 1 ? '' : 's'}; tried again in ${seconds} s`,
+        retryAt: state.retryAt,
+      };
     }
     if (state.name === 'half_open' && state.trial) return { reason: `${what} half open; a trial is under way`, retryAt: now };
     return null;
@@ -186,9 +197,9 @@ export class CircuitBreakers {
     return state ?? CLOSED;
   }
 
-  #apply(key: string, input: BreakerInput): BreakerState {
+  #apply(key: string, input: BreakerInput, settings = this.#settings): BreakerState {
     const before = this.#states.get(key) ?? CLOSED;
-    const after = next(before, input, this.#clock.now(), this.#settings);
+    const after = next(before, input, this.#clock.now(), settings);
     if (after !== before) this.#set(key, before, after);
     return after;
   }

@@ -42,8 +42,8 @@ const ABOUT_THE_MODEL: ReadonlySet<Code> = new Set([
 const ABOUT_US: ReadonlySet<Code> = new Set(['shutting_down', 'rate_limited', 'wait_timeout']);
 
 const BACKOFF_MS = 250;
-/** A longer `Retry-After` is for the client to wait out. */
-const LONGEST_WAIT_MS = 2000;
+/** A longer `Retry-After` is for the client, or for the circuit breaker, to wait out. */
+export const LONGEST_WAIT_MS = 2000;
 
 /** 1. content is out: stop. 2. no model would do better: stop. 3. a passing trouble of the upstream: again. 4. else: next. */
 export function judge(error: TuttiError, situation: Situation): Verdict {
