@@ -22,7 +22,7 @@ export interface EventBusOptions {
 }
 
 export interface FollowOptions extends EventFilter {
-  /** Ends the iteration. Without one it ends when the consumer leaves it or the bus closes. */
+  /** Ends the iteration at once, also while it waits. Without one it ends with the bus, or when it is left at an event. */
   readonly signal?: AbortSignal;
 }
 
@@ -38,7 +38,7 @@ export interface ResumableEventBus extends EventBus {
    * An `id` that is larger than any so far is taken as `null`.
    */
   since(id: number | null, options?: FollowOptions): AsyncIterable<TuttiEvent>;
-  /** Ends every `since`. Publishing still works. */
+  /** Ends every `since` once it has given what there is. Publishing still works. */
   close(): void;
 }
 
@@ -114,9 +114,11 @@ class Bus implements ResumableEventBus {
 
   *replay(id: number, filter: EventFilter = {}): Generator<TuttiEvent> {
     const matches = eventMatcher(filter);
+    const end = this.lastId;
     for (let page = this.#page(id); page.length > 0; page = this.#page(id)) {
       for (const event of page) {
         id = event.id;
+        if (id > end) return;
         if (matches(event)) yield event;
       }
     }
@@ -130,7 +132,7 @@ class Bus implements ResumableEventBus {
   async *#follow(cursor: number, { signal, ...filter }: FollowOptions): AsyncGenerator<TuttiEvent> {
     const matches = eventMatcher(filter);
     using stop = new AbortGate(signal);
-    while (!this.#closed && !stop.aborted) {
+    while (!stop.aborted) {
       const page = this.#page(cursor);
       for (const event of page) {
         cursor = event.id;
@@ -138,7 +140,9 @@ class Bus implements ResumableEventBus {
         yield event;
         if (stop.aborted) return;
       }
-      if (page.length === 0) await stop.orAfter((this.#news ??= Promise.withResolvers<void>()).promise);
+      if (page.length > 0) continue;
+      if (this.#closed) return;
+      await stop.orAfter((this.#news ??= Promise.withResolvers<void>()).promise);
     }
   }
 

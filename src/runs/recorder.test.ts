@@ -254,6 +254,28 @@ describe('a run that does not complete', () => {
     expect(recorder.record().status).toBe('cancelled');
   });
 
+  it('is cancelled when its reader leaves while it waits for a part', async () => {
+    const stop = Promise.withResolvers<void>();
+    const parts: AsyncIterable<Part> = {
+      [Symbol.asyncIterator]: () => ({
+        next: async () => {
+          await stop.promise;
+          return { done: true, value: undefined };
+        },
+        return: async () => {
+          stop.resolve();
+          return { done: true, value: undefined };
+        },
+      }),
+    };
+    const recorder = begin();
+    const iterator = recorder.tap(parts);
+    const waiting = iterator.next();
+    await iterator.return?.();
+    expect(await waiting).toEqual({ done: true, value: undefined });
+    expect(recorder.record().status).toBe('cancelled');
+  });
+
   it('ends once: what comes later changes nothing', async () => {
     const recorder = begin();
     const run = await read(recorder, ...answer());

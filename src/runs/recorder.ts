@@ -8,6 +8,7 @@ import { TuttiError } from '../errors/error.ts';
 import { newId } from '../lib/id.ts';
 import { ContentKeeper } from './content.ts';
 import { RunTree, ROOT } from './run-tree.ts';
+import { Tap } from './tap.ts';
 
 /** What is known of a run before it begins. */
 export interface RunMeta {
@@ -294,59 +295,4 @@ export function reviewOf(score: number | null, limits: ReviewLimits = REVIEW_LIM
 /** Records a run from its parts: `new RunRecorder(options).tap(parts)`. */
 export function recordRun({ parts, ...options }: RecorderOptions & { parts: AsyncIterable<Part> }): AsyncIterable<Part> {
   return new RunRecorder(options).tap(parts);
-}
-
-/** Written by hand: an async generator around another costs each delta three more turns of the promise queue. */
-class Tap implements AsyncIterableIterator<Part, undefined> {
-  readonly #recorder: RunRecorder;
-  readonly #parts: AsyncIterator<Part, unknown>;
-  #over = false;
-
-  constructor(recorder: RunRecorder, parts: AsyncIterator<Part, unknown>) {
-    this.#recorder = recorder;
-    this.#parts = parts;
-  }
-
-  [Symbol.asyncIterator](): this {
-    return this;
-  }
-
-  next(): Promise<IteratorResult<Part, undefined>> {
-    if (this.#over) return Promise.resolve({ done: true, value: undefined });
-    return this.#parts.next().then(this.#seen, this.#failed);
-  }
-
-  async return(): Promise<IteratorResult<Part, undefined>> {
-    if (!this.#over) {
-      this.#over = true;
-      try {
-        await this.#parts.return?.();
-      } finally {
-        if (this.#recorder.answered) this.#recorder.complete();
-        else this.#recorder.cancel();
-      }
-    }
-    return { done: true, value: undefined };
-  }
-
-  readonly #seen = (result: IteratorResult<Part, unknown>): IteratorResult<Part, undefined> => {
-    if (result.done !== true) {
-      this.#recorder.accept(result.value);
-      return result;
-    }
-    this.#over = true;
-    if (!this.#recorder.answered) {
-      const error = new TuttiError('stream_truncated', 'The answer ended without saying that it was complete.');
-      this.#recorder.fail(error);
-      throw error;
-    }
-    this.#recorder.complete();
-    return { done: true, value: undefined };
-  };
-
-  readonly #failed = (error: unknown): never => {
-    this.#over = true;
-    this.#recorder.fail(error);
-    throw error;
-  };
 }
