@@ -8,6 +8,7 @@ import { spawn } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { leftovers } from './leftovers.ts';
 import { count, type VitestReport } from './test-count.ts';
 
 const CHECKS = [
@@ -17,10 +18,12 @@ const CHECKS = [
   ['unused code and dependencies', 'knip', '--no-progress'],
 ] as const;
 
+const REPORT = 'report.json';
+
 /** Runs a program of the clone with its output passed through. A signal that ends us ends it, too. */
-function run(program: string, args: readonly string[]): Promise<boolean> {
+function run(program: string, args: readonly string[], env: NodeJS.ProcessEnv = process.env): Promise<boolean> {
   return new Promise((done, fail) => {
-    const child = spawn(program, args, { stdio: 'inherit' });
+    const child = spawn(program, args, { stdio: 'inherit', env });
     const forward = (signal: NodeJS.Signals): void => {
       child.kill(signal);
     };
@@ -34,12 +37,19 @@ function run(program: string, args: readonly string[]): Promise<boolean> {
   });
 }
 
+/** In a folder for temporary files of its own: what is left in it, or still runs with it, counts as a failure. */
 async function runTests(args: readonly string[]): Promise<{ readonly passed: number; readonly failed: number }> {
   const folder = mkdtempSync(join(tmpdir(), 'tutti-test-'));
-  const file = join(folder, 'report.json');
+  const file = join(folder, REPORT);
+  // The cache of compiled code stays where it is: it would be cold in a new folder.
+  const cache = process.env['NODE_COMPILE_CACHE'] ?? join(tmpdir(), 'node-compile-cache');
+  const env = { ...process.env, TMPDIR: folder, NODE_COMPILE_CACHE: cache };
   try {
-    const ok = await run('vitest', ['run', '--reporter=default', '--reporter=json', `--outputFile.json=${file}`, ...args]);
-    return count(readReport(file), ok);
+    const ok = await run('vitest', ['run', '--reporter=default', '--reporter=json', `--outputFile.json=${file}`, ...args], env);
+    const { passed, failed } = count(readReport(file), ok);
+    const left = await leftovers(folder, [REPORT]);
+    for (const one of left) console.log(`left behind: ${one}`);
+    return { passed, failed: failed + left.length };
   } finally {
     rmSync(folder, { recursive: true, force: true });
   }
