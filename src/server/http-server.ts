@@ -85,6 +85,7 @@ export function createHttpServer(
 }
 
 async function within(done: Promise<void>, ms: number, clock: Clock): Promise<void> {
+  if (ms <= 0) return;
   const { promise, resolve } = Promise.withResolvers<void>();
   using _ = clock.after(ms, resolve);
   await Promise.race([done, promise]);

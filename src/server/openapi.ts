@@ -1,6 +1,7 @@
 /** `/openapi.json`: made from the route table and its schemas, on first use. */
 import { z } from 'zod';
 import { ERROR_CODES } from '../errors/codes.ts';
+import { TuttiError } from '../errors/error.ts';
 import type { Call, Route } from './route.ts';
 import { version } from '../version.ts';
 
@@ -9,7 +10,8 @@ type Json = { [key: string]: unknown };
 const made = new WeakMap<readonly Route[], Json>();
 
 export function openapiJson(call: Call): Json {
-  const { routes } = call.services;
+  const { routes, config } = call.services;
+  if (!config().docs) throw new TuttiError('not_found', '`server.docs: false` switches this off.');
   let document = made.get(routes);
   if (document === undefined) made.set(routes, (document = makeOpenapi(routes)));
   return document;

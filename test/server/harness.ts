@@ -19,7 +19,7 @@ export interface Harness extends AsyncDisposable {
   readonly server: TuttiServer;
   readonly backend: FakeBackend;
   readonly events: EventMonitor;
-  /** Of the server: its keep-alives and rate limits. */
+  /** Everybody's: time stands still unless a test moves it. */
   readonly clock: FakeClock;
   /** A folder of its own. */
   readonly directory: string;
@@ -60,6 +60,7 @@ export async function startServer({
     environment: {},
     discover: false,
     log: 'silent',
+    clock,
     data_dir: join(directory, 'data'),
     backends: [backend],
     ...options,
@@ -118,9 +119,10 @@ const errorBody = z.strictObject({
 
 function schemaOf(method: string, path: string): z.ZodType | undefined {
   const [bare = ''] = path.split('?');
-  // Of two that fit, the one with fewer names is the one that answers.
+  // Of those that fit, the one that says most is the one that answers.
   const fitting = routesAt(ROUTES, bare).filter((route) => route.method === method);
-  const response = fitting.toSorted((a, b) => a.path.split('{').length - b.path.split('{').length)[0]?.response;
+  const said = (path: string): number => path.replaceAll(/\{\w+\}/g, '').length;
+  const response = fitting.toSorted((a, b) => said(b.path) - said(a.path))[0]?.response;
   return typeof response === 'object' ? response : undefined;
 }
 
