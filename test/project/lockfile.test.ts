@@ -35,6 +35,11 @@ test('every optional dependency is in the lockfile, or `npm ci` refuses it', () 
   expect(missing).toEqual([]);
 });
 
+test('the lockfile and package.json name the same dependencies', () => {
+  const { dependencies, devDependencies, optionalDependencies } = manifest;
+  expect(packages['']).toMatchObject({ dependencies, devDependencies, optionalDependencies });
+});
+
 test('each package with an install script is approved or denied by name', () => {
   const undecided = Object.entries(packages)
     .filter(([path, entry]) => entry.hasInstallScript && !(nameOf(path) in manifest.allowScripts))
