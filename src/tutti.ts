@@ -49,6 +49,7 @@ import { openStorage, type Storage } from './storage/storage.ts';
 import { version } from './version.ts';
 
 export type { TuttiConfig } from './composition/config-schema.ts';
+export type { Settings } from './composition/settings.ts';
 
 /**
  * The config in code, snake_case as in the file or camelCase, plus what only code can give. Config keys in code beat the
@@ -193,6 +194,8 @@ export class Tutti implements AsyncDisposable {
   readonly #options: TuttiOptions;
   readonly #facts = new Map<BackendId, BackendFacts>();
   readonly #closed = Promise.withResolvers<void>();
+  /** Aborted at the end, for work in the background. */
+  readonly #ending = new AbortController();
   readonly #plugins: LoadedPlugin[];
   #settings: Settings;
   #snapshot: Snapshot | null = null;
@@ -587,7 +590,7 @@ export class Tutti implements AsyncDisposable {
     const discover = backends === undefined && this.#options.discover !== false && !Array.isArray(this.#options.backends);
     const found = discover ? discoverBackends(loaded.environment, join(dataDir, 'models')) : {};
     return {
-      ...(this.#settings.kinds.backends.has(EMBEDDED_BACKEND) && { [EMBEDDED_BACKEND]: { type: EMBEDDED_BACKEND } }),
+      [EMBEDDED_BACKEND]: { type: EMBEDDED_BACKEND },
       ...found,
       ...(discover ? this.#discovered : {}),
       ...(backends as Record<BackendId, BackendEntry> | undefined),
@@ -644,9 +647,15 @@ export class Tutti implements AsyncDisposable {
   }
 
   async #findOllama(): Promise<void> {
-    const baseUrl = null as string | null;
-    if (baseUrl === null || this.#closing !== null || this.backends.has('ollama')) return;
-    this.#discovered = { ollama: { type: 'ollama', base_url: baseUrl } };
+    const { findOllama } = await import('./backends/ollama/host.ts');
+    const found = await findOllama(this.#ending.signal, { host: this.#settings.loaded.environment.OLLAMA_HOST }).catch(
+      (error: unknown) => {
+        if (!this.#ending.signal.aborted) this.log.warn({ err: error }, 'the look for a local Ollama failed');
+        return null;
+      },
+    );
+    if (found === null || this.#closing !== null || this.backends.has('ollama')) return;
+    this.#discovered = { ollama: { type: 'ollama', base_url: found.baseUrl } };
     await this.#apply(this.#settings).catch((error: unknown) =>
       this.log.warn({ err: error }, 'the Ollama server that was found cannot be used'),
     );
@@ -678,6 +687,7 @@ export class Tutti implements AsyncDisposable {
 
   async #close(graceMs: number): Promise<void> {
     this.#engine.refuse(new TuttiError('closed', 'This Tutti is closed.'));
+    this.#ending.abort();
     this.#pressure?.[Symbol.dispose]();
     if (graceMs > 0) await this.#idle(graceMs);
     for (const run of this.runs.active()) this.runs.cancel(run.id);

@@ -4,7 +4,7 @@ import { basename, extname } from 'node:path';
 import { TuttiError } from '../errors/error.ts';
 import { readEvents, type Api } from './api.ts';
 import { style, type Output } from './output.ts';
-import { createProgress } from './progress.ts';
+import { watchLoading } from './loading.ts';
 
 export interface AskOptions {
   readonly temperature?: number;
@@ -99,28 +99,6 @@ function addChunk(answer: { -readonly [K in keyof Asked]: Asked[K] }, chunk: Chu
   }
   for (const { token, logprob } of choice.logprobs?.content ?? []) answer.logprobs.push({ token, logprob });
   answer.finishReason = choice.finish_reason ?? answer.finishReason;
-}
-
-/** Shows a bar while a model is loaded for this call, from the server's events. Stop it at the first word. */
-async function watchLoading(api: Api, output: Output): Promise<{ stop(): void }> {
-  if (output.json) return { stop() {} };
-  const ended = new AbortController();
-  const progress = await createProgress(output);
-  const watch = async (): Promise<void> => {
-    for await (const { data } of api.events('GET', '/api/events?types=model.loading', undefined, ended.signal)) {
-      const event = JSON.parse(data) as { data: { model: string; fraction: number } };
-      if (!ended.signal.aborted) progress.update(`loading ${event.data.model}`, event.data.fraction);
-    }
-  };
-  // The bar is a courtesy: without the events there is none, and the call itself tells what is wrong.
-  watch().catch(() => progress.end());
-  return {
-    stop() {
-      if (ended.signal.aborted) return;
-      ended.abort();
-      progress.end();
-    },
-  };
 }
 
 interface Printer {

@@ -1,14 +1,13 @@
 import { createServer } from '../server/app.ts';
-import { createTutti, type TuttiConfig } from '../tutti.ts';
-import type { LoadedConfig } from '../config/load.ts';
+import { createTutti, type Settings } from '../tutti.ts';
 import type { Transport } from './api.ts';
 
 /** A whole Tutti in this process, spoken to without a socket. Its log is silent: the command's output is what counts. */
-export async function localTransport(loaded: LoadedConfig<TuttiConfig>): Promise<Transport> {
-  const tutti = await createTutti({ loaded, log: 'warn' });
+export async function localTransport(settings: Settings): Promise<Transport> {
+  const tutti = await createTutti({ settings, log: 'warn' });
   // Commands look at all models at once, so the remote lists must be there, too.
   await tutti.backends.settled();
-  const server = await createServer(tutti, { ...loaded.config.server, api_keys: [], host: '127.0.0.1' });
+  const server = createServer(tutti, { ...settings.loaded.config.server, api_keys: [], host: '127.0.0.1' });
   return {
     name: 'this process',
     async send(method, path, body, signal) {

@@ -7,7 +7,7 @@
  */
 import { join } from 'node:path';
 import { isDeepStrictEqual } from 'node:util';
-import type { Backend, AnyBackendDefinition } from '../contracts/backend.ts';
+import type { AnyBackendDefinition, Backend, Health } from '../contracts/backend.ts';
 import type { Clock } from '../contracts/clock.ts';
 import type { EventBus } from '../contracts/event.ts';
 import type { Logger } from '../contracts/logger.ts';
@@ -92,10 +92,7 @@ export class Backends implements AsyncDisposable {
    * Makes the configured ones, keeps those that did not change, and disposes of those that are gone (after `drained`).
    * Errors of making one are thrown: they are errors of the config.
    */
-  async apply(
-    entries: Readonly<Record<BackendId, BackendEntry>>,
-    parse: (entry: BackendEntry) => unknown,
-  ): Promise<void> {
+  async apply(entries: Readonly<Record<BackendId, BackendEntry>>, parse: (entry: BackendEntry) => unknown): Promise<void> {
     const gone = [...this.#slots].filter(([id, slot]) => slot.entry !== null && !isDeepStrictEqual(entries[id], slot.entry));
     const made: [BackendId, Backend, BackendEntry][] = [];
     for (const [id, entry] of Object.entries(entries)) {
@@ -178,6 +175,18 @@ export class Backends implements AsyncDisposable {
       models: slot.models,
       error: slot.error === null ? null : { code: slot.error.code, message: slot.error.message },
     }));
+  }
+
+  /** Whether a backend works, in a sentence; from its own check, else from a listing. Never rejects. */
+  async health(id: BackendId, signal: AbortSignal): Promise<Health> {
+    const backend = this.get(id);
+    try {
+      if (backend.health !== undefined) return await backend.health(signal);
+      const models = await backend.list(signal);
+      return { ok: true, message: `${models.length} models` };
+    } catch (error) {
+      return { ok: false, message: TuttiError.from(error).message };
+    }
   }
 
   /** Asks backends for their models; never rejects, the state says how it went. */

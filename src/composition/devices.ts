@@ -25,7 +25,16 @@ const MIB = 1024 * 1024;
 export async function findGpus(): Promise<Gpu[]> {
   if (process.platform === 'darwin' && process.arch === 'arm64') {
     const usable = Math.floor((totalmem() * 2) / 3);
-    return [{ id: 'gpu:0', api: 'metal', name: 'Apple GPU', totalBytes: usable, freeBytes: Math.min(usable, freemem()), busyPercent: null }];
+    return [
+      {
+        id: 'gpu:0',
+        api: 'metal',
+        name: 'Apple GPU',
+        totalBytes: usable,
+        freeBytes: Math.min(usable, freemem()),
+        busyPercent: null,
+      },
+    ];
   }
   const nvidia = await run('nvidia-smi', NVIDIA_QUERY);
   if (nvidia !== null) return parseNvidia(nvidia);

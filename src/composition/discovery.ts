@@ -1,6 +1,6 @@
 /** What there is when the config names no backends: embedded models, local GGUF files, providers with a key, a local Ollama. */
 import type { Environment } from '../config/environment.ts';
-import { PRESETS } from '../backends/openai-compatible/presets.ts';
+import { PRESETS } from '../backends/openai-protocol/presets.ts';
 import type { BackendEntry } from './backends.ts';
 
 /** Provider presets whose key is in the environment, and the folder that `tutti pull` fills. */
@@ -9,7 +9,8 @@ export function discoverBackends(environment: Environment, modelsDir: string): R
   for (const [name, preset] of Object.entries(PRESETS)) {
     const key = preset.keyVariable === null ? undefined : environment[preset.keyVariable];
     // A server here may be this very one; a local one is found by its answer, not by a key.
-    if (key !== undefined && key !== '' && !isLoopback(preset.baseUrl)) found[name] = { type: 'openai-compatible', preset: name, api_key: key };
+    if (key !== undefined && key !== '' && !isLoopback(preset.baseUrl))
+      found[name] = { type: 'openai-compatible', preset: name, api_key: key };
   }
   return found;
 }

@@ -1,6 +1,2 @@
-/** The embedded models: part of the package, always there. */
-import { fileURLToPath } from 'node:url';
-
-/** `models/weights` beside `src/` and `dist/` alike. */
-export const EMBEDDED_WEIGHTS: string = fileURLToPath(new URL('../../models/weights', import.meta.url));
+/** The embedded models' backend: part of the package, always there. Its kind has the same name. */
 export const EMBEDDED_BACKEND = 'embedded';

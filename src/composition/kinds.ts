@@ -3,11 +3,20 @@ import type { AnyBackendDefinition } from '../contracts/backend.ts';
 import type { Plugin } from '../contracts/plugin.ts';
 import type { AnyStrategyDefinition } from '../contracts/strategy.ts';
 import { TuttiError } from '../errors/error.ts';
+import { embeddedBackend, llamaCppBackend } from '../backends/llama-cpp/schema.ts';
+import { ollamaBackend } from '../backends/ollama/schema.ts';
 import { openAiCompatibleBackend } from '../backends/openai-compatible/schema.ts';
+import { processBackend } from '../backends/process/schema.ts';
 import { fallbackStrategy } from '../strategies/fallback.ts';
 import type { Kinds } from './config-schema.ts';
 
-const BACKENDS: readonly AnyBackendDefinition[] = [openAiCompatibleBackend];
+const BACKENDS: readonly AnyBackendDefinition[] = [
+  embeddedBackend,
+  llamaCppBackend,
+  openAiCompatibleBackend,
+  ollamaBackend,
+  processBackend,
+];
 const STRATEGIES: readonly AnyStrategyDefinition[] = [fallbackStrategy];
 
 /** Errors: `plugin_invalid` when two bring the same kind. */

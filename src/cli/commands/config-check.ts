@@ -5,7 +5,7 @@ import { formatIssue, type ConfigIssue } from '../../config/issues.ts';
 
 export const run: CommandRun = async ({ loadConfig, output }) => {
   try {
-    const { file, warnings } = await loadConfig();
+    const { file, warnings } = (await loadConfig()).loaded;
     if (output.json) output.data({ ok: true, file, warnings });
     else {
       output.line(file === null ? 'There is no config file; the defaults are good.' : `${file} is good.`);

@@ -5,7 +5,7 @@ import type { CommandRun } from '../program.ts';
 const SECRET = /key|token|secret|password|authorization/i;
 
 export const run: CommandRun = async ({ loadConfig, output }) => {
-  const { config, file } = await loadConfig();
+  const { config, file } = (await loadConfig()).loaded;
   const shown = withoutSecrets(config, '');
   if (output.json) output.data({ file, config: shown });
   else output.write(`# ${file ?? 'no config file'}\n${stringify(shown)}`);

@@ -20,15 +20,17 @@ const SETTLE_MS = 200;
 
 export const run: CommandRun = async (context, _args, given) => {
   const options = given as ServeOptions;
-  const loaded = context.loadConfig(overridesOf(options));
-  const tutti = await createTutti({ loaded });
-  const server = await createServer(tutti, tutti.config.server);
+  const settings = await context.loadConfig(overridesOf(options));
+  const tutti = await createTutti({ settings });
+  const server = createServer(tutti, tutti.config.server, { log: tutti.log });
   const ending = untilSignal(tutti, context);
   try {
     const { url } = await server.listen();
-    announce(context, tutti, url, loaded.warnings);
+    announce(context, tutti, url, settings.loaded.warnings);
     using _watching =
-      options.watch === true && loaded.file !== null ? watchFile(loaded.file, () => reload(tutti, context)) : null;
+      options.watch === true && settings.loaded.file !== null
+        ? watchFile(settings.loaded.file, () => reload(tutti, context))
+        : null;
     await ending.signalled;
     context.output.note('Finishing what runs; a second signal stops at once.');
     await shutDown(server, tutti, ending.again);

@@ -1,0 +1,61 @@
+/** `tutti ps`: what is in memory and how the machine is doing; with --stats the figures of the runs. */
+import type { WireStatus } from '../../server/rest/system.ts';
+import type { WireStats } from '../../server/rest/runs.ts';
+import type { Api } from '../api.ts';
+import type { CommandRun } from '../program.ts';
+import { formatDuration, style, table, type Output } from '../output.ts';
+
+export const run: CommandRun = async ({ connect, output }, _args, given) => {
+  await using api = await connect();
+  if ((given as { stats?: boolean }).stats === true) return showStats(api, output);
+  const status = await api.call<WireStatus>('GET', '/api/status');
+  if (output.json) return output.data(status);
+  const { memory_usage: pool, resources } = status;
+  if (pool.models.length === 0) output.line('No model is loaded.');
+  else {
+    output.line(
+      table(pool.models, [
+        { title: 'MODEL', value: (model) => model.id },
+        { title: 'STATE', value: (model) => model.state },
+        { title: 'DEVICE', value: (model) => model.device },
+        { title: 'MiB', value: (model) => model.measured_mb ?? model.estimated_mb, align: 'right' },
+        { title: 'CALLS', value: (model) => model.leases, align: 'right' },
+        { title: 'WAITING', value: (model) => model.waiting, align: 'right' },
+        { title: 'PID', value: (model) => model.pid, align: 'right' },
+      ]),
+    );
+  }
+  output.line(
+    `\nMemory  ${pool.cpu_mb} of ${pool.limits.cpu_mb} MiB for models; machine ${resources.memory.available_mb} of ${resources.memory.total_mb} MiB free; server ${resources.memory.process_mb} MiB`,
+  );
+  for (const gpu of resources.gpus) output.line(`${gpu.id}   ${gpu.name}: ${gpu.free_mb} of ${gpu.total_mb} MiB free`);
+  for (const backend of status.backends) {
+    const state =
+      backend.state === 'up' ? style('green', 'up') : style(backend.state === 'down' ? 'red' : 'yellow', backend.state);
+    output.line(`${backend.id} (${backend.type})  ${state}  ${backend.error?.message ?? `${backend.models} models`}`);
+  }
+  for (const circuit of status.circuits)
+    output.line(style('yellow', `circuit of ${circuit.model}: ${circuit.state} after ${circuit.failures} failures`));
+  if (!status.storage.ok) output.line(style('red', status.storage.message));
+};
+
+async function showStats(api: Api, output: Output): Promise<void> {
+  const stats = await api.call<WireStats>('GET', '/api/stats');
+  if (output.json) return output.data(stats);
+  const percent = (rate: number | null): string => (rate === null ? '-' : `${(rate * 100).toFixed(1)} %`);
+  output.line(
+    `Runs ${stats.total_executions}, successful ${percent(stats.success_rate)}, on average ${stats.avg_execution_time_ms === null ? '-' : formatDuration(stats.avg_execution_time_ms)}`,
+  );
+  output.line(
+    `Confidence ${stats.avg_confidence?.toFixed(2) ?? '-'}, conflicts ${stats.conflicts_detected}, fallbacks ${stats.fallbacks_triggered}, from the cache ${percent(stats.cache_hit_rate)}`,
+  );
+  const usage = Object.entries(stats.model_usage).sort(([, a], [, b]) => b - a);
+  if (usage.length > 0) {
+    output.line(
+      `\n${table(usage, [
+        { title: 'MODEL', value: ([model]) => model },
+        { title: 'RUNS', value: ([, count]) => count, align: 'right' },
+      ])}`,
+    );
+  }
+}
