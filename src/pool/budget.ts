@@ -57,11 +57,6 @@ export class Budget {
     return this.#gpus;
   }
 
-  /** Of the machine's main memory, how many bytes are free and how many there are. */
-  get system(): SystemMemory {
-    return this.#machine.systemMemory();
-  }
-
   configure(settings: PoolLimits): void {
     this.#settings = settings;
     this.#limits = this.#computeLimits();

@@ -46,16 +46,17 @@ export interface PoolOptions extends Machine {
   readonly clock: Clock;
   readonly events: EventBus;
   readonly log: Logger;
-  /** What answers for an id now, after swaps. The same object as long as nothing changes. Throws `model_not_found`. */
-  describe(id: ModelId): ModelDescriptor;
+  /**
+   * What answers for an id now; with `ignoreSwaps` the model of that id itself. The same object as long as nothing changes.
+   * Throws `model_not_found`.
+   */
+  describe(id: ModelId, options?: { readonly ignoreSwaps?: boolean }): ModelDescriptor;
   /** Throws when there is none: an orchestration, or a backend that was removed. */
   backendOf(model: ModelDescriptor): Backend;
   /** From now on calls for `from` are answered by `to`. */
   redirect(from: ModelId, to: ModelId): void;
 }
 
-/** How often what is loaded is measured again. */
-const PRESSURE_INTERVAL_MS = 15_000;
 /** For what no request waits for: after everybody else. */
 const LAST_PRIORITY = -1001;
 
@@ -79,7 +80,6 @@ export class Pool implements AsyncDisposable {
   #pumping = false;
   #pumpAgain = false;
   #wake: Disposable | null = null;
-  #pressureTimer: Disposable | null = null;
   #closing: Promise<void> | null = null;
 
   constructor(options: PoolOptions) {
@@ -115,17 +115,20 @@ export class Pool implements AsyncDisposable {
    */
   acquire(id: ModelId, options: AcquireOptions = {}): Promise<Lease> {
     try {
-      if (this.#closing !== null) throw poolClosed();
-      if (options.signal?.aborted === true) throw cancelled(options.signal);
-      const model = this.#options.describe(id);
-      const backend = this.#options.backendOf(model);
-      if (backend.residency === 'remote') return this.#remote.acquire(model, backend);
-      const slot = this.#slots.get(model.id);
-      if (slot?.open != null && this.#mayLease(slot, backend)) return Promise.resolve(this.#lease(slot));
-      return this.#wait(id, model, backend, options);
+      return this.#acquire(id, this.#options.describe(id), options);
     } catch (error) {
       return Promise.reject(error);
     }
+  }
+
+  #acquire(requested: ModelId, model: ModelDescriptor, options: AcquireOptions): Promise<Lease> {
+    if (this.#closing !== null) throw poolClosed();
+    if (options.signal?.aborted === true) throw cancelled(options.signal);
+    const backend = this.#options.backendOf(model);
+    if (backend.residency === 'remote') return this.#remote.acquire(model, backend);
+    const slot = this.#slots.get(model.id);
+    if (slot?.open != null && this.#mayLease(slot, backend)) return Promise.resolve(this.#lease(slot));
+    return this.#wait(requested, model, backend, options);
   }
 
   /**
@@ -314,7 +317,6 @@ export class Pool implements AsyncDisposable {
     this.#grant(id);
     this.#ifIdle(slot);
     this.#relieve();
-    this.#watchPressure();
     this.#pump();
   }
 
@@ -432,7 +434,6 @@ export class Pool implements AsyncDisposable {
   #remove(slot: Slot): void {
     this.#stopTimer(slot);
     this.#slots.delete(slot.model.id);
-    if (this.#slots.size === 0) this.#stopPressure();
     slot.gone.resolve();
   }
 
@@ -469,8 +470,7 @@ export class Pool implements AsyncDisposable {
   /** What is said of the model now: it may have been pinned since it was loaded. */
   #current(slot: Slot): ModelDescriptor {
     try {
-      const model = this.#options.describe(slot.model.id);
-      return model.id === slot.model.id ? model : slot.model;
+      return this.#options.describe(slot.model.id, { ignoreSwaps: true });
     } catch {
       return slot.model; // It was unregistered; it stays what it was until it goes.
     }
@@ -479,13 +479,14 @@ export class Pool implements AsyncDisposable {
   // --- Pressure ---------------------------------------------------------------------------------------------------------
 
   /**
-   * Measures what is loaded again, and where it takes more than `pressure` of a limit lets idle models go, or moves them from
-   * a GPU to the CPU. Runs by itself after each load and every 15 seconds while something is loaded.
+   * Starts to measure again what is loaded; where that takes more than `pressure` of a limit, idle models go, or move from a GPU
+   * to the CPU. To be called on a timer, as models grow while they answer. Runs by itself after each load, with what is known.
    */
-  async checkPressure(): Promise<void> {
-    await Promise.all(Array.from(this.#slots.values(), (slot) => this.#measure(slot)));
-    this.#relieve();
-    this.#pump();
+  checkPressure(): void {
+    void Promise.all(Array.from(this.#slots.values(), (slot) => this.#measure(slot))).then(() => {
+      this.#relieve();
+      this.#pump();
+    });
   }
 
   async #measure(slot: Slot): Promise<void> {
@@ -498,9 +499,9 @@ export class Pool implements AsyncDisposable {
   }
 
   #relieve(): void {
-    const { limits, settings, system } = this.#budget;
+    const { limits, settings } = this.#budget;
     const slots = [...this.#slots.values()];
-    for (const one of relief({ slots, idle: this.#idle(), limits, share: settings.pressure, system })) this.#relieveOf(one);
+    for (const one of relief({ slots, idle: this.#idle(), limits, share: settings.pressure })) this.#relieveOf(one);
   }
 
   #relieveOf({ slot, device }: Relief): void {
@@ -538,29 +539,16 @@ export class Pool implements AsyncDisposable {
     return cpu <= (limits.cpu ?? 0) * settings.pressure && isNone(shortfall(limits, { models }, need));
   }
 
-  #watchPressure(): void {
-    this.#pressureTimer ??= this.#clock.after(PRESSURE_INTERVAL_MS, () => {
-      this.#pressureTimer = null;
-      if (this.#slots.size === 0) return;
-      this.#watchPressure();
-      void this.checkPressure();
-    });
-  }
-
-  #stopPressure(): void {
-    this.#pressureTimer?.[Symbol.dispose]();
-    this.#pressureTimer = null;
-  }
-
   // --- Swapping ---------------------------------------------------------------------------------------------------------
 
   /**
-   * Lets `to` answer for `from` without a failed request: see `swap.ts`. Settles when `from` is unloaded.
+   * Lets `to` answer for `from` without a failed request: see `swap.ts`. Settles when what answered before is unloaded.
+   * `to` may be a model that was swapped itself: it then gets its name back.
    * Errors: those of loading `to` (`from` then answers as before); `model_in_use` while one of them is being swapped.
    */
   async swap(from: ModelId, to: ModelId): Promise<void> {
     const old = this.#options.describe(from);
-    const next = this.#options.describe(to);
+    const next = this.#options.describe(to, { ignoreSwaps: true });
     if (old.id === next.id) return;
     for (const id of [old.id, next.id]) {
       if (this.#swapping.has(id))
@@ -617,7 +605,7 @@ export class Pool implements AsyncDisposable {
   async #loadFirst(model: ModelDescriptor): Promise<Lease> {
     const { residents } = this.#options.backendOf(model);
     await residents?.load(model.name, NEVER);
-    return this.acquire(model.id, { priority: FIRST_PRIORITY });
+    return this.#acquire(model.id, model, { priority: FIRST_PRIORITY });
   }
 
   #moveName(from: ModelId, to: ModelId): void {
@@ -682,7 +670,6 @@ export class Pool implements AsyncDisposable {
     timer[Symbol.dispose]();
     for (const slot of slots) if (slot.state === 'ready') this.#unload(slot, 'closing');
     await Promise.all([gone, this.#remote.close()]);
-    this.#stopPressure();
   }
 
   [Symbol.asyncDispose](): Promise<void> {

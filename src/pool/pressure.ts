@@ -1,13 +1,9 @@
 /** Which idle models go when memory runs short though nobody waits for room. Pure. */
-import type { SystemMemory } from './budget.ts';
 import { leastRecentlyUsedUntil } from './eviction.ts';
 import { entries, type Amounts } from './memory-budget.ts';
 import { used } from './report.ts';
 import { charged, type Slot } from './slot.ts';
 import type { DeviceId } from '../contracts/vocabulary.ts';
-
-/** Below this share of the machine's main memory, what is free is kept for other programs. */
-const FREE_SHARE = 0.05;
 
 export interface Relief {
   readonly slot: Slot;
@@ -17,8 +13,7 @@ export interface Relief {
 
 /**
  * For each device whose models take more than `share` of its limit: idle ones, least recently used first, until they no
- * longer do. The one used last stays as long as the limit itself is kept, or a single large model could never stay loaded. The same
- * for the CPU, with no exception, when the whole machine has less than a twentieth of its memory free.
+ * longer do. The one used last stays as long as the limit itself is kept, or a single large model could never stay loaded.
  *
  * @param idle those that may go, least recently used first
  */
@@ -27,9 +22,8 @@ export function relief(options: {
   readonly idle: readonly Slot[];
   readonly limits: Amounts;
   readonly share: number;
-  readonly system: SystemMemory;
 }): Relief[] {
-  const { slots, idle, limits, share, system } = options;
+  const { slots, idle, limits, share } = options;
   const chosen = new Map<Slot, DeviceId>();
   for (const [device, limit] of entries(limits)) {
     if (device === 'models') continue;
@@ -41,7 +35,5 @@ export function relief(options: {
     const mayGo = sum > limit ? idle : idle.filter((slot) => slot !== last);
     for (const slot of leastRecentlyUsedUntil(limit * share, sum, mayGo, bytes)) chosen.set(slot, device);
   }
-  const wanted = system.totalBytes * FREE_SHARE - system.availableBytes;
-  for (const slot of leastRecentlyUsedUntil(0, wanted, idle, (one) => charged(one).cpu ?? 0)) chosen.set(slot, 'cpu');
   return Array.from(chosen, ([slot, device]) => ({ slot, device }));
 }

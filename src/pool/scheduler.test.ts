@@ -134,7 +134,7 @@ describe('on several devices', () => {
     ],
   ])('%s', (_, slots, expected) => expect(words(decided({ slots, demands: [demand('a', { options })] }))).toEqual(expected));
 
-  it('it stays off a GPU that it is too large for', () => {
+  it('stays off a GPU that it is too large for', () => {
     expect(words(decided({ demands: [demand('a', { options: [at({ 'gpu:0': 70 }), at({ cpu: 70 })] })] }))).toEqual([
       'load a on cpu',
     ]);

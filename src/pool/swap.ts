@@ -4,7 +4,7 @@
  * 1. Both fit: load the new one beside the old one, which stays until then; move the name; let the old one's calls end;
  *    unload it. If the new one cannot be loaded, nothing has changed.
  * 2. They do not: new calls wait; the old one's calls end; unload it; load the new one before anything else; move the
- *    name, and those who waited with it. If the new one cannot be loaded, the old one is loaded again and they go to it.
+ *    name, and with it those who wait. If the new one cannot be loaded, the old one is loaded again and they go to it.
  *
  * `moveName` always happens while the new one is leased, so that nothing evicts it in between.
  */
@@ -24,7 +24,7 @@ export interface SwapEffects {
   /** Keeps the old one from being loaded, while those who want it wait. */
   hold(on: boolean): void;
   /** Settles when the old one's calls have ended and it is gone. */
-  unloadOld(): Promise<void>;
+  readonly unloadOld: () => Promise<void>;
   load(which: 'old' | 'new'): Promise<Lease>;
   /** Lets the new one answer for the old one's name, to those who wait already, too. */
   moveName(): void;
@@ -43,8 +43,8 @@ export async function swapModels(effects: SwapEffects): Promise<void> {
   if (besides) return effects.unloadOld();
   effects.hold(true);
   try {
-    await effects.unloadOld();
-    await loadAndMove(effects);
+    // The new one is in the queue before the room is free, so that nobody else takes it.
+    await loadAndMove(effects, effects.unloadOld);
   } catch (error) {
     effects.hold(false);
     await restore(effects);
@@ -53,8 +53,9 @@ export async function swapModels(effects: SwapEffects): Promise<void> {
   effects.hold(false);
 }
 
-async function loadAndMove(effects: SwapEffects): Promise<void> {
-  await using _lease = await effects.load('new');
+async function loadAndMove(effects: SwapEffects, meanwhile?: () => Promise<void>): Promise<void> {
+  const [lease] = await Promise.all([effects.load('new'), meanwhile?.()]);
+  await using _lease = lease;
   effects.moveName();
 }
 

@@ -267,6 +267,8 @@ describe('a swapped name', () => {
     expect(registry.resolve('1')).toMatchObject({ by: 'name', model: { id: 'a:2' } });
     expect(registry.describe('a:1').id).toBe('a:2');
     expect(registry.get('a:1')?.id).toBe('a:1');
+    expect(registry.describe('a:1', { ignoreSwaps: true }).id).toBe('a:1');
+    expect(registry.resolve('1', { ignoreSwaps: true })).toMatchObject({ by: 'name', model: { id: 'a:1' } });
     expect(registry.find('text_generation').map(({ model: { id } }) => id)).toEqual(['a:2', 'a:3']);
   });
 

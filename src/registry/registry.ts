@@ -235,11 +235,11 @@ export class Registry {
   }
 
   /**
-   * What answers for this id: the model itself, the one it was swapped for, or a name that its backend may know though it
-   * did not list it. Errors: `model_not_found`.
+   * What answers for this id: the model itself, the one it was swapped for (unless `ignoreSwaps`), or a name that its backend
+   * may know though it did not list it. Errors: `model_not_found`.
    */
-  describe(id: ModelId): ModelDescriptor {
-    const model = this.#serving(id);
+  describe(id: ModelId, options: { readonly ignoreSwaps?: boolean } = {}): ModelDescriptor {
+    const model = options.ignoreSwaps === true ? this.#known(id) : this.#serving(id);
     if (model === undefined) throw this.#notFound(id);
     return model;
   }
@@ -286,14 +286,16 @@ export class Registry {
   /**
    * What a name means, in this order: an id, an orchestration or an alias; a backend's prefix with a name as it stands; a bare
    * name that only one backend has; a capability or `auto`. With `backend`, the name is one of that backend's.
-   * Errors: `model_not_found` (with the nearest names), `ambiguous_model` (with the candidates), `unknown_backend`.
+   * With `ignoreSwaps`, a swapped name means its own model. Errors: `model_not_found` (with the nearest names),
+   * `ambiguous_model` (with the candidates), `unknown_backend`.
    */
-  resolve(target: string, options: { readonly backend?: BackendId } = {}): Resolution {
+  resolve(target: string, options: { readonly backend?: BackendId; readonly ignoreSwaps?: boolean } = {}): Resolution {
+    const isRaw = options.ignoreSwaps === true;
     return resolveTarget(
       {
         backends: this.#backends,
         aliases: this.#aliases,
-        model: (id) => this.#serving(id),
+        model: (id) => (isRaw ? this.#known(id) : this.#serving(id)),
         registered: (id) => this.#models.has(id),
         named: (name) => this.#byName.get(name),
         hasCapability: (word) => this.#byCapability.has(word),

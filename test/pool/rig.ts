@@ -21,7 +21,6 @@ export interface RigOptions {
   readonly gpus?: readonly DeviceInfo[];
   /** Of the machine. Default 100,000. */
   readonly machineMb?: number;
-  readonly availableMb?: () => number;
   readonly options?: Partial<PoolOptions>;
 }
 
@@ -62,7 +61,7 @@ export function makeRig(options: RigOptions) {
     clock,
     events: bus,
     log: SILENT_LOGGER,
-    describe: (id) => registry.describe(id),
+    describe: (id, how) => registry.describe(id, how),
     backendOf: (model) => {
       const found = model.backend === null ? undefined : backends.get(model.backend);
       if (found === undefined) throw new TuttiError('unknown_backend', `There is no backend for ${model.id}.`);
@@ -70,7 +69,7 @@ export function makeRig(options: RigOptions) {
     },
     redirect: (from, to) => registry.redirect(from, to),
     devices: async () => options.gpus ?? [],
-    systemMemory: () => ({ totalBytes: mib(machineMb), availableBytes: mib(options.availableMb?.() ?? machineMb) }),
+    systemMemory: () => ({ totalBytes: mib(machineMb), availableBytes: mib(machineMb) }),
     readFile: () => null,
     cores: 8,
     ...options.options,
