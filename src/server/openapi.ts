@@ -20,7 +20,8 @@ export function openapiJson(call: Call): Json {
 /** OpenAPI 3.1, whose schemas are JSON Schema 2020-12, as zod writes it. */
 export function makeOpenapi(routes: readonly Route[]): Json {
   const paths: { [path: string]: Json } = {};
-  for (const route of routes) (paths[route.path] ??= {})[route.method.toLowerCase()] = operation(route);
+  const named: Json = { Error: errorSchema() };
+  for (const route of routes) (paths[route.path] ??= {})[route.method.toLowerCase()] = operation(route, named);
   return {
     openapi: '3.1.0',
     info: {
@@ -33,7 +34,7 @@ export function makeOpenapi(routes: readonly Route[]): Json {
     paths,
     components: {
       securitySchemes: { key: { type: 'http', scheme: 'bearer' } },
-      schemas: { Error: errorSchema() },
+      schemas: named,
       responses: {
         Error: {
           description: 'What went wrong, and what to do: `error.code` is one of those in docs/errors.md.',
@@ -44,34 +45,44 @@ export function makeOpenapi(routes: readonly Route[]): Json {
   };
 }
 
-function operation(route: Route): Json {
+/** `named` collects the schemas that have a name, which others refer to. */
+function operation(route: Route, named: Json): Json {
   return {
     operationId: operationId(route),
     summary: route.summary,
     tags: [tagOf(route.path)],
     ...(route.role === 'admin' && { description: 'For admins.' }),
     security: route.role === 'public' ? [] : [{ key: [] }],
-    parameters: [...pathParameters(route.path), ...queryParameters(route.query)],
+    parameters: [...pathParameters(route.path), ...queryParameters(route.query, named)],
     ...(route.body !== undefined && {
       requestBody: {
         required: !route.body.safeParse(undefined).success,
-        content: { 'application/json': { schema: jsonSchema(route.body, 'input') } },
+        content: { 'application/json': { schema: jsonSchema(route.body, 'input', named) } },
       },
     }),
-    responses: { 200: success(route), default: { $ref: '#/components/responses/Error' } },
+    responses: { 200: success(route, named), default: { $ref: '#/components/responses/Error' } },
   };
 }
 
-function success({ response, summary }: Route): Json {
+function success({ response, summary }: Route, named: Json): Json {
   if (response === undefined) return { description: summary };
-  const [type, schema] = typeof response === 'string' ? [response, {}] : ['application/json', jsonSchema(response, 'output')];
+  const [type, schema] =
+    typeof response === 'string' ? [response, {}] : ['application/json', jsonSchema(response, 'output', named)];
   return { description: summary, content: { [type]: { schema } } };
 }
 
-function jsonSchema(schema: z.ZodType, io: 'input' | 'output'): Json {
+function jsonSchema(schema: z.ZodType, io: 'input' | 'output', named: Json): Json {
   // Only transforms cannot be told on the way out; what they give is anything.
-  const { $schema: _, ...rest } = z.toJSONSchema(schema, { io, unrepresentable: 'any', reused: 'inline' });
-  return rest;
+  const text = JSON.stringify(z.toJSONSchema(schema, { io, unrepresentable: 'any', reused: 'inline' }));
+  const { $schema: _, $defs = {}, ...own } = JSON.parse(text.replaceAll('"#/$defs/', '"#/components/schemas/')) as Json;
+  for (const [name, definition] of Object.entries($defs as Json)) {
+    const { id: _id, ...rest } = definition as Json;
+    named[name] = rest;
+  }
+  const { id, ...rest } = own;
+  if (typeof id !== 'string') return own;
+  named[id] = rest;
+  return { $ref: `#/components/schemas/${id}` };
 }
 
 /** `post_api_models_load` */
@@ -89,9 +100,9 @@ function pathParameters(path: string): Json[] {
   return [...path.matchAll(/\{(\w+)\}/g)].map(([, name]) => ({ name, in: 'path', required: true, schema: { type: 'string' } }));
 }
 
-function queryParameters(query: z.ZodType | undefined): Json[] {
+function queryParameters(query: z.ZodType | undefined, named: Json): Json[] {
   if (query === undefined) return [];
-  const { properties = {}, required = [] } = jsonSchema(query, 'input') as {
+  const { properties = {}, required = [] } = jsonSchema(query, 'input', named) as {
     properties?: Record<string, Json>;
     required?: string[];
   };

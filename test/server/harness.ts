@@ -100,7 +100,7 @@ async function send(url: string, path: string, { method, body, key, headers, sig
   });
   if (response.headers.get('content-type')?.startsWith('application/json')) {
     const value: unknown = await response.clone().json();
-    if (response.status >= 400) errorBody.parse(value);
+    if (response.status >= 400 && path !== '/readyz') errorBody.parse(value);
     else schemaOf(method ?? (body === undefined ? 'GET' : 'POST'), path)?.parse(value);
   }
   return response;

@@ -4,18 +4,20 @@ import type { Call } from '../route.ts';
 import type { PoolMemory } from '../../pool/contract.ts';
 import { fromPool, wireModelStatus } from '../wire/models.ts';
 
-export const wirePool = z.strictObject({
-  total_mb: z.number(),
-  cpu_mb: z.number(),
-  gpu_mb: z.number(),
-  limits: z.strictObject({
-    max_loaded_models: z.number(),
+export const wirePool = z
+  .strictObject({
+    total_mb: z.number(),
     cpu_mb: z.number(),
-    gpu_mb: z.array(z.number()).describe('One for each GPU; empty until the devices are known or when there is none.'),
-  }),
-  loaded_models: z.int().describe('How many count in `max_loaded_models`.'),
-  models: z.array(wireModelStatus).describe('Local models that are loaded, being loaded or waited for.'),
-});
+    gpu_mb: z.number(),
+    limits: z.strictObject({
+      max_loaded_models: z.number(),
+      cpu_mb: z.number(),
+      gpu_mb: z.array(z.number()).describe('One for each GPU; empty until the devices are known or when there is none.'),
+    }),
+    loaded_models: z.int().describe('How many count in `max_loaded_models`.'),
+    models: z.array(wireModelStatus).describe('Local models that are loaded, being loaded or waited for.'),
+  })
+  .meta({ id: 'Pool' });
 export type WirePool = z.infer<typeof wirePool>;
 
 export function toWirePool(memory: PoolMemory): WirePool {

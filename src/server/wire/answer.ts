@@ -14,15 +14,17 @@ export function present<T extends object>(value: T): { [K in keyof T]: Exclude<T
   return value as { [K in keyof T]: Exclude<T[K], undefined> };
 }
 
-export const wireUsage = z.strictObject({
-  input_tokens: z.number(),
-  output_tokens: z.number(),
-  cached_input_tokens: z.number().optional(),
-  reasoning_tokens: z.number().optional(),
-  images: z.number().optional(),
-  seconds: z.number().optional(),
-  estimated: z.boolean().optional(),
-});
+export const wireUsage = z
+  .strictObject({
+    input_tokens: z.number(),
+    output_tokens: z.number(),
+    cached_input_tokens: z.number().optional(),
+    reasoning_tokens: z.number().optional(),
+    images: z.number().optional(),
+    seconds: z.number().optional(),
+    estimated: z.boolean().optional(),
+  })
+  .meta({ id: 'Usage' });
 export type WireUsage = z.infer<typeof wireUsage>;
 
 export function toWireUsage(usage: Usage): WireUsage {
@@ -41,13 +43,15 @@ export function toWireUsageByModel(usage: Readonly<Record<string, Usage>>): Reco
   return Object.fromEntries(Object.entries(usage).map(([model, own]) => [model, toWireUsage(own)]));
 }
 
-export const wireConfidence = z.strictObject({
-  score: z.number(),
-  method: z.enum(CONFIDENCE_METHODS),
-  calibrated: z.boolean(),
-  parts: z.record(z.string(), z.number()).optional(),
-  adjustments: z.array(z.strictObject({ rule: z.string(), factor: z.number() })).optional(),
-});
+export const wireConfidence = z
+  .strictObject({
+    score: z.number(),
+    method: z.enum(CONFIDENCE_METHODS),
+    calibrated: z.boolean(),
+    parts: z.record(z.string(), z.number()).optional(),
+    adjustments: z.array(z.strictObject({ rule: z.string(), factor: z.number() })).optional(),
+  })
+  .meta({ id: 'Confidence' });
 export type WireConfidence = z.infer<typeof wireConfidence>;
 
 export function toWireConfidence(confidence: Confidence | null): WireConfidence | null {
@@ -72,6 +76,6 @@ export const wireDetails = z
     usage_by_model: z.record(z.string(), wireUsage),
     cost_usd: z.number().nullable().describe('null when any price is unknown.'),
   })
-  .describe('How the answer came to be.');
+  .meta({ id: 'Details', description: 'How the answer came to be.' });
 /** The `tutti` object of an answer. */
 export type WireDetails = z.infer<typeof wireDetails>;

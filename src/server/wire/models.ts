@@ -44,19 +44,21 @@ export function toOpenaiModel(model: ModelDescriptor, status: ModelStatus | unde
 }
 
 /** Where a model is, as the pool has it. */
-export const wireModelStatus = z.strictObject({
-  id: z.string(),
-  state: modelState,
-  device: z.string().nullable(),
-  fraction: z.number().nullable().describe('0..1 while it is loaded.'),
-  leases: z.int().describe('Calls under way.'),
-  waiting: z.int().describe('Calls that wait for it.'),
-  estimated_mb: z.number().nullable(),
-  measured_mb: z.number().nullable(),
-  last_used_at: z.number().nullable(),
-  pinned: z.boolean(),
-  pid: z.int().nullable(),
-});
+export const wireModelStatus = z
+  .strictObject({
+    id: z.string(),
+    state: modelState,
+    device: z.string().nullable(),
+    fraction: z.number().nullable().describe('0..1 while it is loaded.'),
+    leases: z.int().describe('Calls under way.'),
+    waiting: z.int().describe('Calls that wait for it.'),
+    estimated_mb: z.number().nullable(),
+    measured_mb: z.number().nullable(),
+    last_used_at: z.number().nullable(),
+    pinned: z.boolean(),
+    pid: z.int().nullable(),
+  })
+  .meta({ id: 'ModelStatus' });
 export type WireModelStatus = z.infer<typeof wireModelStatus>;
 
 export function toWireModelStatus(model: ModelDescriptor, status: ModelStatus | undefined): WireModelStatus {
@@ -94,22 +96,24 @@ export function fromPool(status: ModelStatus): WireModelStatus {
 }
 
 /** A model: what is known of it, in the fields of a registration, and where it is. */
-export const wireModel = modelEntrySchema.extend({
-  id: z.string(),
-  backend: z.string().nullable(),
-  name: z.string(),
-  capabilities: z.array(z.string()),
-  operations: z.array(z.string()),
-  context_window: z.int().nullable(),
-  measured_quality: z.record(z.string(), z.number()).optional(),
-  parameters: z.number().optional(),
-  size_mb: z.number().optional(),
-  metadata: z.record(z.string(), z.unknown()),
-  fallbacks: z.array(z.string()),
-  notice: z.string().optional(),
-  state: modelState,
-  status: wireModelStatus.nullable().describe('null for an orchestration.'),
-});
+export const wireModel = modelEntrySchema
+  .extend({
+    id: z.string(),
+    backend: z.string().nullable(),
+    name: z.string(),
+    capabilities: z.array(z.string()),
+    operations: z.array(z.string()),
+    context_window: z.int().nullable(),
+    measured_quality: z.record(z.string(), z.number()).optional(),
+    parameters: z.number().optional(),
+    size_mb: z.number().optional(),
+    metadata: z.record(z.string(), z.unknown()),
+    fallbacks: z.array(z.string()),
+    notice: z.string().optional(),
+    state: modelState,
+    status: wireModelStatus.nullable().describe('null for an orchestration.'),
+  })
+  .meta({ id: 'Model' });
 export type WireModel = z.infer<typeof wireModel>;
 
 export function toWireModel(model: ModelDescriptor, status: ModelStatus | undefined): WireModel {

@@ -46,11 +46,13 @@ const stepFields = z.strictObject({
   confidence: wireConfidence.nullable(),
   error: wireError.nullable(),
 });
-export const wireStep = stepFields.extend({
-  get steps() {
-    return z.array(wireStep);
-  },
-});
+export const wireStep = stepFields
+  .extend({
+    get steps() {
+      return z.array(wireStep);
+    },
+  })
+  .meta({ id: 'Step' });
 /** A step with its children. */
 export type WireStep = z.infer<typeof stepFields> & { steps: WireStep[] };
 
