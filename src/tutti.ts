@@ -7,6 +7,7 @@
  */
 import { isDeepStrictEqual } from 'node:util';
 import type { ZodType } from 'zod';
+import { mkdir } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import type { Backend, CountInput, PullProgress } from './contracts/backend.ts';
 import type { Clock } from './contracts/clock.ts';
@@ -549,9 +550,11 @@ export class Tutti implements AsyncDisposable {
   async [START](): Promise<void> {
     const given = this.#options.backends;
     if (Array.isArray(given)) for (const backend of given as readonly Backend[]) this.backends.add(backend);
+    const discover = this.config.backends === undefined && this.#options.discover !== false && !Array.isArray(given);
+    if (discover) await this.#makeModelsDir();
     await this.#apply(this.#settings);
     this.#watchPressure();
-    if (this.config.backends === undefined && this.#options.discover !== false) void this.#findOllama();
+    if (discover) void this.#findOllama();
     void this.#preload();
   }
 
@@ -644,6 +647,14 @@ export class Tutti implements AsyncDisposable {
       onThisMachine: this.backends.get(id).onThisMachine,
       ...(typeof defaultModel === 'string' && { defaultModel }),
     });
+  }
+
+  /** The folder that `tutti pull` fills. Without it Tutti works as well. */
+  async #makeModelsDir(): Promise<void> {
+    const folder = join(this.#settings.dataDir, 'models');
+    await mkdir(folder, { recursive: true }).catch((error: unknown) =>
+      this.log.warn({ err: error }, `the folder ${folder} cannot be made`),
+    );
   }
 
   async #findOllama(): Promise<void> {
