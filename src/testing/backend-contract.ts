@@ -19,7 +19,7 @@ import { operationOf } from '../contracts/vocabulary.ts';
 import type { Code } from '../errors/codes.ts';
 import { TuttiError } from '../errors/error.ts';
 import { checkParts } from './check-parts.ts';
-import { collect, collectParts, type Collected } from './collect.ts';
+import { collectParts, summarize, type Collected } from './collect.ts';
 
 /** `describe` and `it` of the test runner: Vitest's, node:test's, Jest's. */
 export interface TestRunner {
@@ -118,11 +118,7 @@ async function answer<S extends ContractSubject>(subject: S, given: ChatCase<S>)
   const parts = await collectParts(model.call('chat', given.input, callOptions()));
   const choices = model.descriptor.nativeChoices ? (given.input.n ?? 1) : 1;
   checkParts(parts, { step: STEP, choices });
-  return collect(from(parts));
-}
-
-async function* from(parts: readonly Part[]): AsyncGenerator<Part> {
-  yield* parts;
+  return summarize(parts);
 }
 
 async function rejection(work: Promise<unknown>): Promise<TuttiError> {
@@ -205,7 +201,7 @@ function listing<S extends ContractSubject>(it: It<S>): void {
     assert.ok(model && backend.estimate, 'a local backend must have estimate()');
     const memory = Object.values(await backend.estimate(model, { device: 'cpu' }));
     assert.ok(memory.length > 0, 'an estimate must name a device');
-    for (const bytes of memory) assert.ok(bytes >= 0 && Number.isFinite(bytes), `${bytes} is no number of bytes`);
+    for (const bytes of memory) assert.ok(bytes !== undefined && bytes >= 0 && Number.isFinite(bytes), `${bytes} is no number of bytes`);
   });
 }
 
@@ -317,7 +313,7 @@ function answering<S extends ContractSubject>(setup: BackendContractSetup<S>, it
       await given.arrange?.(subject);
       const parts = await collectParts(model.call('embed', given.input, callOptions()));
       checkParts(parts, { step: STEP, choices: 1 });
-      const { vectors, usage } = await collect(from(parts));
+      const { vectors, usage } = summarize(parts);
       assert.equal(vectors.length, given.count);
       assert.equal(new Set(vectors.map((vector) => vector.length)).size, 1, 'vectors must be of one length');
       for (const vector of vectors) assert.ok(vector.length > 0 && vector.every(Number.isFinite));

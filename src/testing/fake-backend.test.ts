@@ -48,7 +48,7 @@ backendContract(
     cancel: {
       model: 'endless',
       input: ask('go'),
-      stopped: ({ backend }) => Promise.all(backend.calls.map((call) => call.model === 'endless' && call.ended)),
+      stopped: ({ backend }) => Promise.all(backend.calls.filter((call) => call.model === 'endless').map((call) => call.ended)),
     },
     choices: { model: 'echo', input: ask('hi', { n: 2 }) },
     reasoning: { model: 'thinker', input: ask('why?'), reasoning: 'hm hm', text: 'so it is' },

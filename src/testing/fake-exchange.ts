@@ -36,7 +36,7 @@ export interface Exchange {
   readonly path: string;
   readonly body: JsonObject;
   readonly response: ServerResponse;
-  readonly models: ReadonlyMap<string, UpstreamModel>;
+  readonly models: Map<string, UpstreamModel>;
   /** Ollama's loaded models, with the time of their loading. */
   readonly resident: Map<string, { readonly loadedAt: number }>;
   /** The answer that the script has for this call. */

@@ -78,7 +78,7 @@ export class FakeUpstream implements AsyncDisposable {
 
   /** What it does with the next requests, one each: POSTs, or those whose path begins with `path`. */
   next(behaviours: UpstreamBehaviour | readonly UpstreamBehaviour[], { path = null }: { path?: string | null } = {}): void {
-    for (const behaviour of [behaviours].flat() as UpstreamBehaviour[]) this.#planned.push({ behaviour, path });
+    for (const behaviour of [behaviours].flat()) this.#planned.push({ behaviour, path });
   }
 
   /** The next request to come whose path begins with `path`. */

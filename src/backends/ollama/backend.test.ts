@@ -120,7 +120,7 @@ describe('ollama', () => {
     const model = (await backend.list(signal)).find((one) => one.name === name);
     if (!model) throw new Error(`no ${name}`);
     await using open = await backend.open(model, { placement: { device: 'cpu' }, signal });
-    return collect(open.call('chat', input, options));
+    return await collect(open.call('chat', input, options));
   }
   const loads = ({ upstream }: UpstreamSubject) =>
     upstream.requests.filter(({ path }) => path === '/api/generate').map(({ body }) => [body?.['model'], body?.['keep_alive']]);

@@ -121,7 +121,7 @@ describe('openai-compatible', () => {
   async function chat({ backend }: UpstreamSubject, model: string, input: ChatInput) {
     const descriptor = { id: `up:${model}`, backend: 'up', name: model, capabilities: ['text_generation'], operations: ['chat'] };
     await using open = await backend.open(descriptor, { placement: { device: 'cpu' }, signal });
-    return collect(open.call('chat', input, options));
+    return await collect(open.call('chat', input, options));
   }
 
   it('sends the key, asks for usage and passes on what it does not know', async () => {

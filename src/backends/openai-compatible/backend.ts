@@ -8,7 +8,7 @@ import type { Quirks } from '../openai-protocol/quirks.ts';
 import { isLoopback } from '../upstream/loopback.ts';
 import { RemoteModel } from '../upstream/remote-model.ts';
 import { Upstream } from '../upstream/upstream.ts';
-import { PRESETS, type Preset } from './presets.ts';
+import { PRESETS, type Preset } from '../openai-protocol/presets.ts';
 import type { OpenAiCompatibleConfig } from './schema.ts';
 
 export class OpenAiCompatibleBackend implements Backend {

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import type { BackendDefinition } from '../../contracts/backend.ts';
-import { PRESET_NAMES } from './presets.ts';
+import { PRESET_NAMES } from '../openai-protocol/presets.ts';
 
 export const openAiCompatibleConfig = z
   .strictObject({

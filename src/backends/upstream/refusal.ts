@@ -60,7 +60,7 @@ function readErrorBody(text: string): Said {
   const inner = asString(asObject(error?.['metadata'])?.['raw']);
   return {
     message: (inner !== null && inner !== message ? `${message} (${inner})` : message) || plainText(text),
-    code: String(error?.['code'] ?? ''),
+    code: asString(error?.['code']) ?? String(asNumber(error?.['code']) ?? ''),
     type: asString(error?.['type']) ?? '',
     param: asString(error?.['param']),
     structured: root !== null && (root['error'] != null || root['message'] != null),

@@ -1,4 +1,4 @@
-import type { Quirks } from '../openai-protocol/quirks.ts';
+import type { Quirks } from './quirks.ts';
 
 /** A provider as data. Whatever is given in the config goes over it. */
 export interface Preset {
