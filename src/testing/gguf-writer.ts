@@ -34,6 +34,8 @@ export interface GgufOptions {
   readonly controlTokens?: readonly string[];
   /** What it answers, token by token, to whatever it is asked. Each step's text must differ from all others. */
   readonly script?: readonly ScriptStep[];
+  /** The script begins again after its last step, for ever. */
+  readonly loop?: boolean;
   /** More metadata, or other values for the keys that are written anyway. */
   readonly metadata?: Readonly<Record<string, MetadataValue>>;
   /** Cut the file to so many bytes, or (below 1) to this part of it: a broken download. */
@@ -87,7 +89,9 @@ export async function makeGguf(path: string, options: GgufOptions = {}): Promise
   const vocabulary = makeVocabulary(options);
   const size = options.script === undefined ? sizeOf(options) : scriptSize(vocabulary.tokens.length, options);
   const tensors =
-    options.script === undefined ? randomTensors(size, vocabulary, options) : scriptTensors(size, vocabulary, options.script);
+    options.script === undefined
+      ? randomTensors(size, vocabulary, options)
+      : scriptTensors(size, vocabulary, options.script, options.loop);
   const parameters = tensors.reduce((sum, tensor) => sum + elements(tensor), 0);
 
   const header = new Bytes();
@@ -148,8 +152,11 @@ interface Vocabulary {
 function makeVocabulary(options: GgufOptions): Vocabulary {
   const scripted = (options.script ?? []).flatMap((step) => (typeof step === 'string' ? [step] : step.map((s) => s.token)));
   const control = [...CONTROL, ...(options.controlTokens ?? [])];
-  const known = new Set(['</s>', ...control, ...USER_DEFINED]);
-  const words = [...(options.tokens ?? []), ...scripted.filter((token) => !known.has(token) && byteOf(token) === null)];
+  const known = new Set(['</s>', ' ', ...control, ...USER_DEFINED]);
+  // llama.cpp ends the process when a vocabulary holds a token twice.
+  const words = [...new Set([...(options.tokens ?? []), ...scripted])].filter(
+    (token) => !known.has(token) && byteOf(token) === null,
+  );
   const bytes = Array.from({ length: 256 }, (_, b) => byteToken(b));
   const tokens = [
     '<unk>',
@@ -274,7 +281,7 @@ function randomTensors(size: Size, vocabulary: Vocabulary, options: GgufOptions)
  * No attention and no feed-forward part, so the network only sees the last token: its vector (1 in its own dimension)
  * times the output matrix, whose columns are the logits that the script wants. RMS normalisation scales that 1 to √dim.
  */
-function scriptTensors(size: Size, vocabulary: Vocabulary, script: readonly ScriptStep[]): Tensor[] {
+function scriptTensors(size: Size, vocabulary: Vocabulary, script: readonly ScriptStep[], loop = false): Tensor[] {
   const unlikely = -40 / Math.sqrt(size.dim);
   const next = new Map<number, readonly { token: string; p: number }[]>();
   let last = vocabulary.id('<|assistant|>');
@@ -283,6 +290,7 @@ function scriptTensors(size: Size, vocabulary: Vocabulary, script: readonly Scri
     next.set(last, options);
     last = vocabulary.id(options[0]?.token ?? '</s>');
   }
+  if (loop) next.set(last, next.get(vocabulary.id('<|assistant|>')) ?? []);
   const ends = [{ token: '</s>', p: 1 }];
   return network(size, vocabulary.tokens.length, (name, columns, rows) => ({
     name,
@@ -371,27 +379,34 @@ class Bytes {
     return at;
   }
   u8(n: number): void {
-    this.#buffer.writeUInt8(n, this.#room(1));
+    const at = this.#room(1); // first: it may replace the buffer
+    this.#buffer.writeUInt8(n, at);
   }
   u32(n: number): void {
-    this.#buffer.writeUInt32LE(n, this.#room(4));
+    const at = this.#room(4);
+    this.#buffer.writeUInt32LE(n, at);
   }
   i32(n: number): void {
-    this.#buffer.writeInt32LE(n, this.#room(4));
+    const at = this.#room(4);
+    this.#buffer.writeInt32LE(n, at);
   }
   f32(n: number): void {
-    this.#buffer.writeFloatLE(n, this.#room(4));
+    const at = this.#room(4);
+    this.#buffer.writeFloatLE(n, at);
   }
   u64(n: number): void {
-    this.#buffer.writeBigUInt64LE(BigInt(n), this.#room(8));
+    const at = this.#room(8);
+    this.#buffer.writeBigUInt64LE(BigInt(n), at);
   }
   ascii(text: string): void {
-    this.#buffer.write(text, this.#room(text.length), 'latin1');
+    const at = this.#room(text.length);
+    this.#buffer.write(text, at, 'latin1');
   }
   text(text: string): void {
     const bytes = Buffer.from(text);
     this.u64(bytes.length);
-    bytes.copy(this.#buffer, this.#room(bytes.length));
+    const at = this.#room(bytes.length);
+    bytes.copy(this.#buffer, at);
   }
   pad(to: number): void {
     this.#room((to - (this.length % to)) % to);

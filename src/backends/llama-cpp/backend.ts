@@ -11,7 +11,6 @@ import type {
 } from '../../contracts/backend.ts';
 import type { ModelDescriptor } from '../../contracts/model.ts';
 import { TuttiError } from '../../errors/error.ts';
-import { nearest } from '../../lib/nearest.ts';
 import { Catalog, type CatalogEntry, type ModelFacts } from './catalog.ts';
 import {
   cacheTypeOf,
@@ -71,7 +70,7 @@ export class LlamaCppBackend implements Backend {
   async open(model: ModelDescriptor, { placement, signal, onProgress }: OpenOptions): Promise<OpenModel> {
     if (this.#disposed) throw new TuttiError('closed', `The backend ${this.id} is closed.`);
     if (signal.aborted) throw TuttiError.from(signal.reason, 'cancelled');
-    const entry = await this.#find(model);
+    const entry = await this.#catalog.find(model.name);
     const request = await this.#loadRequest(entry, placement);
     const key = `${entry.name}#${++this.#loads}`;
     const lease = this.#shared?.acquire() ?? this.#ownRunner(entry, placement, request);
@@ -111,7 +110,7 @@ export class LlamaCppBackend implements Backend {
   }
 
   async estimate(model: ModelDescriptor, placement: Placement): Promise<Memory> {
-    const entry = await this.#find(model);
+    const entry = await this.#catalog.find(model.name);
     const facts = usable(entry);
     return estimateMemory({
       shape: facts.shape,
@@ -126,12 +125,14 @@ export class LlamaCppBackend implements Backend {
   }
 
   async countTokens(model: ModelDescriptor, input: string | CountInput): Promise<number> {
-    const entry = await this.#find(model);
+    const entry = await this.#catalog.find(model.name);
     usable(entry);
     const chatTemplate = await this.#catalog.chatTemplate(entry.settings);
-    const lease = (this.#shared ?? this.#tokenizer).acquire();
+    const request = { path: entry.path, chatTemplate, input };
+    for (const open of this.#open) if (open.descriptor.name === entry.name) return open.countTokens(request);
+    const lease = this.#tokenizer.acquire();
     try {
-      return await lease.runner.request('tokenize', { path: entry.path, chatTemplate, input });
+      return await lease.runner.request('tokenize', request);
     } finally {
       await lease.release();
     }
@@ -167,24 +168,6 @@ export class LlamaCppBackend implements Backend {
     this.#disposed = true;
     await Promise.all([...this.#open].map((open) => open[Symbol.asyncDispose]()));
     await Promise.all([this.#shared?.stop(), this.#tokenizer.stop()]);
-  }
-
-  async #find(model: ModelDescriptor): Promise<CatalogEntry> {
-    const entries = await this.#catalog.entries();
-    const entry = entries.find(({ name }) => name === model.name);
-    if (entry !== undefined) return entry;
-    const close = nearest(
-      model.name,
-      entries.map(({ name }) => name),
-    );
-    throw new TuttiError(
-      'model_not_found',
-      `${this.id} has no model file called ${model.name}.${close.length > 0 ? ` Near: ${close.join(', ')}.` : ''}`,
-      {
-        param: 'model',
-        details: { candidates: close },
-      },
-    );
   }
 
   async #loadRequest(entry: CatalogEntry, placement: Placement): Promise<LoadRequest> {

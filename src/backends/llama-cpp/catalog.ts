@@ -4,6 +4,7 @@ import { homedir } from 'node:os';
 import { basename, join, relative, resolve } from 'node:path';
 import type { Logger } from '../../contracts/logger.ts';
 import { TuttiError } from '../../errors/error.ts';
+import { nearest } from '../../lib/nearest.ts';
 import { shapeOf, type Shape } from './estimate.ts';
 import { readGgufHead, type GgufHead } from './gguf.ts';
 import type { LoraAdapter } from './protocol.ts';
@@ -54,6 +55,7 @@ export class Catalog {
   readonly #log: Logger;
   readonly #heads = new Map<string, Cached>();
   readonly #warned = new Set<string>();
+  #last: ReadonlyMap<string, CatalogEntry> = new Map();
 
   constructor(config: LlamaCppConfig, directory: string, log: Logger) {
     this.#config = config;
@@ -73,7 +75,25 @@ export class Catalog {
       const entry = await this.#entry(file);
       if (entry !== null) entries.push(entry);
     }
-    return entries.sort((a, b) => (a.name < b.name ? -1 : 1));
+    entries.sort((a, b) => (a.name < b.name ? -1 : 1));
+    this.#last = new Map(entries.map((entry) => [entry.name, entry]));
+    return entries;
+  }
+
+  /** One model. The folders are only searched again when its file has changed or is not known. Errors: `model_not_found`. */
+  async find(name: string): Promise<CatalogEntry> {
+    const known = this.#last.get(name);
+    if (known !== undefined && (await stampOf(known.path)).stamp === this.#heads.get(known.path)?.stamp) return known;
+    const entries = await this.entries();
+    const entry = this.#last.get(name);
+    if (entry !== undefined) return entry;
+    const names = entries.map((other) => other.name);
+    const close = nearest(name, names);
+    throw new TuttiError(
+      'model_not_found',
+      `There is no model file called ${name}.${close.length > 0 ? ` Near: ${close.join(', ')}.` : ''}`,
+      { param: 'model', details: { candidates: close } },
+    );
   }
 
   /** Absolute, with `~` as the home folder. */
@@ -168,15 +188,7 @@ export class Catalog {
   }
 
   async #head(path: string): Promise<{ head: GgufHead | TuttiError; size: number }> {
-    let size = 0;
-    let stamp = 'missing';
-    try {
-      const info = await stat(path);
-      size = info.size;
-      stamp = `${info.size}:${info.mtimeMs}`;
-    } catch {
-      // Reading it below says so.
-    }
+    const { stamp, size } = await stampOf(path);
     const cached = this.#heads.get(path);
     if (cached?.stamp === stamp) return { head: cached.head, size };
     const head = await readGgufHead(path).catch((error: unknown) => TuttiError.from(error, 'invalid_model_file'));
@@ -189,6 +201,16 @@ export class Catalog {
     if (this.#warned.has(path)) return;
     this.#warned.add(path);
     this.#log.warn({ path, ...(error !== undefined && { err: error }) }, message);
+  }
+}
+
+/** What changes when a file does. A missing one has a stamp, too: reading it says what is wrong. */
+async function stampOf(path: string): Promise<{ stamp: string; size: number }> {
+  try {
+    const { size, mtimeMs } = await stat(path);
+    return { stamp: `${size}:${mtimeMs}`, size };
+  } catch {
+    return { stamp: 'missing', size: 0 };
   }
 }
 

@@ -5,7 +5,7 @@ import type { Operation, Operations } from '../../contracts/operations.ts';
 import type { Part } from '../../contracts/part.ts';
 import type { DeviceId, StepPath } from '../../contracts/vocabulary.ts';
 import { TuttiError } from '../../errors/error.ts';
-import type { CallInput, ModelKey, RunnerPart } from './protocol.ts';
+import type { CallInput, ModelKey, RunnerPart, TokenizeRequest } from './protocol.ts';
 import type { RunnerProcess } from './runner-process.ts';
 
 export interface OpenModelOptions {
@@ -42,7 +42,7 @@ export class LlamaOpenModel implements OpenModel {
         'unsupported_input',
         `${this.descriptor.id} cannot do \`${operation}\`: it writes text and makes embeddings.`,
       );
-    if (this.#disposal !== null) throw new TuttiError('runner_crashed', `${this.descriptor.id} is being unloaded.`);
+    if (this.#disposal !== null) throw new TuttiError('closed', `${this.descriptor.id} has been unloaded.`);
     if (signal.aborted) throw TuttiError.from(signal.reason, 'cancelled');
     const message = { ...({ operation, input } as CallInput), model: this.#options.key, principal: principal.id, priority };
     try {
@@ -60,6 +60,11 @@ export class LlamaOpenModel implements OpenModel {
     const own = models[key] ?? { cpu: 0, gpu: 0 };
     const cpu = ownProcess ? resident : own.cpu;
     return device === 'cpu' || own.gpu === 0 ? { cpu } : { cpu, [device]: own.gpu };
+  }
+
+  /** With the vocabulary that is loaded anyway. */
+  countTokens(request: TokenizeRequest): Promise<number> {
+    return this.#options.runner.request('tokenize', request);
   }
 
   [Symbol.asyncDispose](): Promise<void> {

@@ -214,7 +214,9 @@ export class RunnerProcess {
   }
 
   #gone(): TuttiError {
-    return new TuttiError('runner_crashed', 'The runner of this model has ended.');
+    return this.#stopping === null
+      ? new TuttiError('runner_crashed', 'The runner of this model has ended.')
+      : new TuttiError('closed', 'The model was unloaded.');
   }
 }
 

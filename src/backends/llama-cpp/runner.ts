@@ -2,6 +2,7 @@
  * The process that holds weights. It does what its parent says (protocol.ts), and ends with it: a runner that nobody
  * listens to would keep gigabytes of memory.
  */
+import { enableCompileCache } from 'node:module';
 import type { FromRunner, RequestId, RequestName, Requests, RunnerPart, ToRunner } from './protocol.ts';
 import { toWire } from './protocol.ts';
 import { TuttiError } from '../../errors/error.ts';
@@ -9,6 +10,9 @@ import { countTokens, LoadedModel, templateOf } from './runner/loaded-model.ts';
 import { startLlama, type Llama } from './runner/native.ts';
 import { Vocabulary } from './runner/vocabulary.ts';
 import type { PromptTemplate } from './runner/prompt.ts';
+
+// A runner is mostly started because somebody waits for its first token; without this node-llama-cpp takes a third longer.
+enableCompileCache();
 
 const models = new Map<string, LoadedModel>();
 /** Loads under way: an unload that overtakes its load waits for it. */
@@ -66,7 +70,7 @@ const handlers: { [N in RequestName]: (params: Requests[N]['params'], request: R
     const load = startOrCpu(request.gpu).then((started) => LoadedModel.load(started, request, onProgress));
     loading.set(
       model,
-      load.catch(() => null),
+      load.catch(() => null), // who waits for it hears of it below
     );
     try {
       const loaded = await load;
@@ -86,6 +90,7 @@ const handlers: { [N in RequestName]: (params: Requests[N]['params'], request: R
     return null;
   },
   async tokenize({ path, chatTemplate, input }) {
+    for (const model of models.values()) if (model.isOf(path, chatTemplate)) return model.countTokens(input);
     const key = JSON.stringify([path, chatTemplate]);
     let tokenizer = tokenizers.get(key);
     if (tokenizer === undefined) {
@@ -98,10 +103,10 @@ const handlers: { [N in RequestName]: (params: Requests[N]['params'], request: R
     }
     tokenizers.delete(key); // and in again as the latest
     tokenizers.set(key, tokenizer);
-    for (const [oldest, { dispose }] of tokenizers) {
+    for (const [oldest, unused] of tokenizers) {
       if (tokenizers.size <= MOST_TOKENIZERS) break;
       tokenizers.delete(oldest);
-      await dispose();
+      await unused.dispose();
     }
     return countTokens(tokenizer.vocabulary, tokenizer.template, input);
   },

@@ -94,7 +94,7 @@ interface JsonCallOptions {
   readonly only?: (name: string) => boolean;
 }
 
-type Place = 'outside' | 'key' | 'colon' | 'value';
+type Place = 'outside' | 'key' | 'colon' | 'before-value' | 'value';
 
 /** Calls as JSON objects, one after the other or in a list. */
 class JsonCallReader implements CallReader {
@@ -133,8 +133,10 @@ class JsonCallReader implements CallReader {
       case 'colon':
         if (text.charAt(this.#at) !== ':') return { state: 'broken' };
         this.#at++;
-        this.#place = 'value';
-        while (this.#at < text.length && ' \t\r\n'.includes(text.charAt(this.#at))) this.#at++;
+        this.#place = 'before-value';
+        return 'on';
+      case 'before-value':
+        this.#place = 'value'; // blanks were skipped above
         return 'on';
       case 'value':
         return this.#value(text, sink);
@@ -153,6 +155,13 @@ class JsonCallReader implements CallReader {
       this.#nesting = 1;
       this.#place = 'key';
       return 'on';
+    }
+    if (named === true && c === '[') {
+      if (AGAIN.startsWith(rest) && rest !== AGAIN) return { state: 'more' };
+      if (rest.startsWith(AGAIN)) {
+        this.#at += AGAIN.length;
+        return 'on';
+      }
     }
     if (c === ',' || c === ';' || c === ']' || (c === '[' && !rest.startsWith('[ARGS]'))) {
       this.#at++;
@@ -274,6 +283,9 @@ class JsonCallReader implements CallReader {
     return 'on';
   }
 }
+
+/** Mistral writes its opener before every call of the newer form. */
+const AGAIN = '[TOOL_CALLS]';
 
 /** What a bare JSON object must begin with to be taken for a call. */
 const KEYS = new Set(['name', 'arguments', 'parameters', 'type', 'function', 'id']);

@@ -5,7 +5,7 @@ import type { LoadRequest } from '../protocol.ts';
 import type { LlamaEmbeddingContext, LlamaModel, Token } from './native.ts';
 import type { Vocabulary } from './vocabulary.ts';
 
-export class Embedder {
+export class Embedder implements AsyncDisposable {
   readonly #model: LlamaModel;
   readonly #request: LoadRequest;
   #context: Promise<LlamaEmbeddingContext> | null = null;
@@ -35,6 +35,10 @@ export class Embedder {
       count += tokens.length;
     }
     return { vectors, tokens: count };
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await (await this.#context)?.dispose();
   }
 
   async #open(): Promise<LlamaEmbeddingContext> {

@@ -50,7 +50,7 @@ export class Engine {
   readonly #options: EngineOptions;
   readonly #slots: Slot[];
   #entries: Entry[] = [];
-  #running = false;
+  #loop: Promise<void> | null = null;
   #counter = 0;
   #chunk: number;
   #threads: number | null = null;
@@ -85,22 +85,24 @@ export class Engine {
     };
     signal.addEventListener('abort', () => (entry.cancelled = true), { once: true });
     this.#entries.push(entry);
-    if (!this.#running) void this.#loop();
+    this.#loop ??= this.#work();
     return entry.done.promise;
+  }
+
+  /** Cancels all calls. Settles when nothing is computed any more, so that the context can be freed. */
+  async stop(): Promise<void> {
+    for (const entry of this.#entries) entry.cancelled = true;
+    await this.#loop;
   }
 
   /** Used from the next turn on. */
   setThreads(threads: number): void {
     this.#threads = threads;
-    if (!this.#running) this.#applyThreads();
+    if (this.#loop === null) this.#applyThreads();
   }
 
-  get busy(): boolean {
-    return this.#entries.length > 0;
-  }
-
-  async #loop(): Promise<void> {
-    this.#running = true;
+  async #work(): Promise<void> {
+    await null; // so that the end below always comes after `#loop` was set
     while (this.#entries.length > 0) {
       this.#applyThreads();
       this.#dropCancelled();
@@ -113,7 +115,7 @@ export class Engine {
         for (const entry of active) this.#leave(entry, TuttiError.from(error, 'backend_error'), 'forget');
       }
     }
-    this.#running = false;
+    this.#loop = null;
   }
 
   #applyThreads(): void {

@@ -3,6 +3,7 @@ import type { ChatInput } from '../../../contracts/chat.ts';
 import type { EmbedInput } from '../../../contracts/operations.ts';
 import { TuttiError } from '../../../errors/error.ts';
 import type { CallMessage, Loaded, LoadRequest, RunnerPart, TokenizeRequest } from '../protocol.ts';
+import { OPENERS } from './call-reader.ts';
 import { grammarFor, offeredTools } from './constraint.ts';
 import { Embedder } from './embedder.ts';
 import { Engine } from './engine.ts';
@@ -28,6 +29,11 @@ export class LoadedModel implements AsyncDisposable {
   readonly #llama: Llama;
   readonly #model: LlamaModel;
   readonly #native: NativeModel;
+  /**
+   * Kept though only its native part is used: node-llama-cpp finds the contexts of a model by weak references, and
+   * disposing of the model waits for ever for a context that was collected.
+   */
+  readonly #owner: LlamaContext | null;
   readonly #context: NativeContext | null;
   readonly #engine: Engine | null;
   readonly #embedder: Embedder;
@@ -39,6 +45,7 @@ export class LoadedModel implements AsyncDisposable {
     this.#llama = llama;
     this.#model = model;
     this.#native = nativeModel(model);
+    this.#owner = context;
     this.#context = context === null ? null : nativeContext(context);
     this.#vocabulary = new Vocabulary(model);
     this.#template = templateOf(model, request.chatTemplate);
@@ -94,11 +101,19 @@ export class LoadedModel implements AsyncDisposable {
     this.#engine?.setThreads(threads);
   }
 
+  /** Whether this is the model of a file, with the same template. */
+  isOf(path: string, chatTemplate: string | null): boolean {
+    return this.#request.path === path && this.#request.chatTemplate === chatTemplate;
+  }
+
   countTokens(input: TokenizeRequest['input']): number {
     return countTokens(this.#vocabulary, this.#template, input);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
+    await this.#engine?.stop();
+    await this.#embedder[Symbol.asyncDispose]();
+    await this.#owner?.dispose();
     await this.#model.dispose();
   }
 
@@ -134,7 +149,8 @@ export class LoadedModel implements AsyncDisposable {
           thinks: grammar === null,
           stops: [...stops.filter((stop) => stop !== ''), ...this.#template.stops],
         },
-        banned: [],
+        // Some models call from memory of earlier turns though they were shown no tools.
+        banned: input.tool_choice === 'none' ? OPENERS.flatMap((opener) => this.#vocabulary.single(opener) ?? []) : [],
         singleCall: input.parallel_tool_calls === false,
         callIds: callFormat === 'mistral' ? 'mistral' : 'openai',
       },

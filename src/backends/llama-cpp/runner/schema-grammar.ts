@@ -6,6 +6,7 @@
  */
 import type { JsonSchema } from '../../../contracts/chat.ts';
 import { TuttiError } from '../../../errors/error.ts';
+import { integerRange, numberRange } from './number-grammar.ts';
 
 /** The name of the rule for any JSON object. */
 export const ANY_OBJECT = 'object';
@@ -39,19 +40,14 @@ const ANNOTATIONS = new Set(
     ' ',
   ),
 );
-/** Formats that are only a hint to readers; a string is a string. */
-const HINTS = new Set(
-  'email uri uri-reference hostname ipv4 ipv6 duration regex json-pointer int32 int64 float double password binary byte'.split(
-    ' ',
-  ),
-);
+const BOUNDS = ['minimum', 'maximum', 'exclusiveMinimum', 'exclusiveMaximum'];
 
 const BY_TYPE: Readonly<Record<string, readonly string[]>> = {
-  object: ['properties', 'required', 'additionalProperties'],
+  object: ['properties', 'required', 'additionalProperties', 'propertyNames'],
   array: ['items', 'prefixItems', 'minItems', 'maxItems'],
   string: ['minLength', 'maxLength', 'format'],
-  integer: [],
-  number: [],
+  integer: BOUNDS,
+  number: BOUNDS,
   boolean: [],
   null: [],
 };
@@ -168,12 +164,25 @@ export class GrammarBuilder {
         return this.#string(given, path);
       case 'integer':
       case 'number':
+        return this.#number(type, given, path);
       case 'boolean':
       case 'null':
         return type;
       default:
         throw refused(`${path}.type`, `names no JSON type: ${type}`);
     }
+  }
+
+  #number(type: 'integer' | 'number', given: JsonSchema, path: string): string {
+    if (!BOUNDS.some((key) => given[key] !== undefined)) return type;
+    const low = tighter(bound(given, 'minimum', path), bound(given, 'exclusiveMinimum', path), (a, b) => a > b);
+    const high = tighter(bound(given, 'maximum', path), bound(given, 'exclusiveMaximum', path), (a, b) => a < b);
+    const lowest = low.value !== null && type === 'integer' && low.excluded ? low.value + 1n : low.value;
+    const highest = high.value !== null && type === 'integer' && high.excluded ? high.value - 1n : high.value;
+    const excludes = { low: low.excluded, high: high.excluded };
+    const rule = type === 'integer' ? integerRange(lowest, highest) : numberRange(lowest, highest, excludes);
+    if (rule === '') throw refused(path, 'has bounds that leave no number');
+    return this.#rule(rule);
   }
 
   /** Refuses what stands beside the keywords that are understood here. */
@@ -209,6 +218,9 @@ export class GrammarBuilder {
     }));
     for (const key of required)
       if (!Object.hasOwn(properties, key)) members.push({ rule: this.#member(key, 'value'), required: true });
+    const names = given['propertyNames'];
+    if (names !== undefined && JSON.stringify(names) !== '{"type":"string"}')
+      throw refused(`${path}.propertyNames`, 'cannot be enforced while the answer is written');
     const more = given['additionalProperties'];
     // A schema without properties means "any object"; with properties, others only when it says so.
     if (members.length === 0 && more === undefined) return ANY_OBJECT;
@@ -260,11 +272,9 @@ export class GrammarBuilder {
     const least = count(given['minLength'], 0, `${path}.minLength`);
     const most = count(given['maxLength'], Number.POSITIVE_INFINITY, `${path}.maxLength`);
     const format = given['format'];
-    if (format !== undefined && !HINTS.has(String(format))) {
-      const rule = FORMATS[String(format)];
-      if (rule === undefined) throw refused(`${path}.format`, `is unknown: ${String(format)}`);
-      return this.#rule(rule);
-    }
+    // Other formats are notes to the reader, as the JSON Schema standard has it.
+    const rule = typeof format === 'string' && Object.hasOwn(FORMATS, format) ? FORMATS[format] : undefined;
+    if (rule !== undefined) return this.#rule(rule);
     if (most < least) throw refused(`${path}.maxLength`, 'is below minLength');
     if (least === 0 && most === Number.POSITIVE_INFINITY) return 'string';
     return this.sequence(['"\\""', `char${repeat(least, most)}`, '"\\""']);
@@ -294,6 +304,27 @@ function object(value: unknown, path: string): JsonSchema {
 function strings(value: unknown, path: string): string[] {
   if (!Array.isArray(value) || !value.every((item) => typeof item === 'string')) throw refused(path, 'must be a list of names');
   return value;
+}
+
+/** A bound that a grammar can hold to. Errors: `invalid_schema` when it is no whole number. */
+function bound(given: JsonSchema, key: string, path: string): Bound {
+  const value = given[key];
+  const excluded = key.startsWith('exclusive');
+  if (value === undefined) return { value: null, excluded };
+  if (typeof value !== 'number' || !Number.isInteger(value)) throw refused(`${path}.${key}`, 'must be a whole number');
+  return { value: BigInt(value), excluded };
+}
+
+interface Bound {
+  readonly value: bigint | null;
+  readonly excluded: boolean;
+}
+
+/** Of an inclusive and an exclusive bound the one that allows less. */
+function tighter(inclusive: Bound, exclusive: Bound, beyond: (a: bigint, b: bigint) => boolean): Bound {
+  if (exclusive.value === null) return inclusive;
+  if (inclusive.value === null) return exclusive;
+  return beyond(inclusive.value, exclusive.value) ? inclusive : exclusive;
 }
 
 /** llama.cpp refuses repetitions above about 2,000; beyond, a limit is no limit of a grammar. */
