@@ -7,6 +7,7 @@ import type { Logger } from '../contracts/logger.ts';
 import { toErrorBody, TuttiError } from '../errors/error.ts';
 import type { Tutti } from '../tutti.ts';
 import { sendError, toTuttiError } from './errors.ts';
+import type { InProcessRequests } from './in-process.ts';
 import type { Inflight } from './inflight.ts';
 import { parseJsonBody } from './json-body.ts';
 import type { Metrics } from './metrics/metrics.ts';
@@ -23,13 +24,14 @@ export interface AppOptions {
   readonly clock: Clock;
   readonly log: Logger;
   readonly inflight: Inflight;
+  readonly inProcess: InProcessRequests;
   readonly config: () => ServerConfig;
   readonly budgets: Budgets;
   readonly metrics: Metrics | null;
 }
 
 export function createApp(options: AppOptions): FastifyInstance {
-  const { routes, tutti, clock, log, inflight, config, budgets, metrics } = options;
+  const { routes, tutti, clock, log, inflight, inProcess, config, budgets, metrics } = options;
   const app = Fastify({
     logger: false,
     bodyLimit: Math.floor(config().max_body_mb * 1024 * 1024),
@@ -72,7 +74,7 @@ export function createApp(options: AppOptions): FastifyInstance {
       done(null, { origin: origins.includes('*') ? true : [...origins], exposedHeaders: EXPOSED_HEADERS, maxAge: 600 });
     },
   });
-  installGate(app, { config, budgets, inflight, clock, log });
+  installGate(app, { config, budgets, inflight, inProcess, clock, log });
   app.setErrorHandler((thrown, request, reply) => {
     const error = toTuttiError(thrown, request.running?.signal);
     if (error.code === 'internal_error') log.error({ err: thrown, id: request.id }, 'a bug: please report it');

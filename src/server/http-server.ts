@@ -1,12 +1,13 @@
 /** The HTTP server: listens, and stops without cutting off what it can still finish. */
 import type { AddressInfo } from 'node:net';
-import type { FastifyInstance } from 'fastify';
+import type { FastifyInstance, LightMyRequestResponse } from 'fastify';
 import type { Clock } from '../contracts/clock.ts';
 import { SILENT_LOGGER, type Logger } from '../contracts/logger.ts';
 import { TuttiError } from '../errors/error.ts';
 import { systemClock } from '../lib/clock.ts';
 import type { Tutti } from '../tutti.ts';
 import { createApp } from './assemble.ts';
+import { InProcessRequests, type InProcessRequest } from './in-process.ts';
 import { Inflight } from './inflight.ts';
 import { Metrics } from './metrics/metrics.ts';
 import { Budgets } from './middleware/budget.ts';
@@ -22,8 +23,10 @@ export interface ServerOptions {
 }
 
 export interface TuttiServer {
-  /** The Fastify instance, for `inject` and for routes of one’s own. */
+  /** The Fastify instance, for routes of one’s own. */
   readonly app: FastifyInstance;
+  /** A request without a socket. */
+  inject(request: InProcessRequest): Promise<LightMyRequestResponse>;
   /** Errors: `listen_refused` (beyond loopback without a key), `port_in_use`. */
   listen(): Promise<{ readonly url: string }>;
   /**
@@ -45,11 +48,12 @@ export function createHttpServer(
   const clock = options.clock ?? systemClock;
   const log = options.log ?? SILENT_LOGGER;
   const inflight = new Inflight();
+  const inProcess = new InProcessRequests();
   let current = config;
   const reloaded = tutti.events.on('config.reloaded', () => (current = tutti.config.server));
   const budgets = new Budgets(tutti, clock);
   const metrics = config.metrics ? new Metrics(tutti) : null;
-  const app = createApp({ routes, tutti, clock, log, inflight, budgets, metrics, config: () => current });
+  const app = createApp({ routes, tutti, clock, log, inflight, inProcess, budgets, metrics, config: () => current });
   let closing: Promise<void> | null = null;
 
   async function listen(): Promise<{ url: string }> {
@@ -81,7 +85,12 @@ export function createHttpServer(
     await app.close();
   }
 
-  return { app, listen, close: ({ graceMs } = {}) => (closing ??= stop(graceMs ?? current.grace_seconds * 1000)) };
+  return {
+    app,
+    inject: (request) => inProcess.inject(app, request),
+    listen,
+    close: ({ graceMs } = {}) => (closing ??= stop(graceMs ?? current.grace_seconds * 1000)),
+  };
 }
 
 async function within(done: Promise<void>, ms: number, clock: Clock): Promise<void> {

@@ -4,6 +4,7 @@ import type { Clock } from '../../contracts/clock.ts';
 import type { Logger } from '../../contracts/logger.ts';
 import { TuttiError } from '../../errors/error.ts';
 import { newId } from '../../lib/id.ts';
+import type { InProcessRequests } from '../in-process.ts';
 import type { Inflight } from '../inflight.ts';
 import type { Role } from '../route.ts';
 import type { ServerConfig } from '../schema.ts';
@@ -25,6 +26,7 @@ export interface GateOptions {
   readonly budgets: Budgets;
   readonly config: () => ServerConfig;
   readonly inflight: Inflight;
+  readonly inProcess: InProcessRequests;
   readonly clock: Clock;
   readonly log: Logger;
 }
@@ -34,7 +36,7 @@ export function requestId(sent: string | string[] | undefined): string {
   return typeof sent === 'string' && /^[\w.:-]{1,128}$/.test(sent) ? sent : newId('req');
 }
 
-export function installGate(app: FastifyInstance, { config, budgets, inflight, clock, log }: GateOptions): void {
+export function installGate(app: FastifyInstance, { config, budgets, inflight, inProcess, clock, log }: GateOptions): void {
   let keys: readonly ServerConfig['api_keys'][number][] = [];
   let ring = new KeyRing(keys);
   const limiter = new RateLimiter(clock);
@@ -65,8 +67,13 @@ export function installGate(app: FastifyInstance, { config, budgets, inflight, c
     if (inflight.isDraining) reply.header('connection', 'close');
     const running = inflight.enter();
     request.running = running;
+    const left = (): void => running.abort(new TuttiError('cancelled', 'The client has left.'));
+    const givenUp = inProcess.signalOf(request.headers);
+    if (givenUp?.aborted) left();
+    givenUp?.addEventListener('abort', left, { once: true });
     reply.raw.once('close', () => {
-      if (!reply.raw.writableFinished) running.abort(new TuttiError('cancelled', 'The client has left.'));
+      if (!reply.raw.writableFinished) left();
+      givenUp?.removeEventListener('abort', left);
       inflight.leave(running);
     });
     if (caller.key === null) return;
