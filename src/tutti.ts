@@ -26,6 +26,7 @@ import { Backends, type BackendEntry } from './composition/backends.ts';
 import { toChatInput } from './composition/chat-request.ts';
 import { configSchema, ownBackendConfig, type TuttiConfig } from './composition/config-schema.ts';
 import { cpuMeter, findGpus, systemMemory } from './composition/devices.ts';
+import { defaultAliases } from './composition/default-aliases.ts';
 import { discoverBackends } from './composition/discovery.ts';
 import { EMBEDDED_BACKEND } from './composition/embedded.ts';
 import { Engine, type Snapshot } from './composition/engine.ts';
@@ -572,7 +573,9 @@ export class Tutti implements AsyncDisposable {
       ...settings.plugins.flatMap(({ plugin }) => plugin.models ?? []),
       ...Object.entries(config.models).map(([id, entry]) => toRegistration(id, entry)),
     ];
-    const aliases = Object.fromEntries(Object.entries(config.aliases).map(([name, targets]) => [name, [targets].flat()]));
+    const own = Object.fromEntries(Object.entries(config.aliases).map(([name, targets]) => [name, [targets].flat()]));
+    const aliases = { ...defaultAliases(entries, settings.loaded.environment), ...own };
+    for (const name of Object.keys(config.orchestrations)) delete aliases[name];
     const orchestrations = this.#orchestrationsOf(settings);
     for (const name of this.#snapshot?.orchestrations.keys() ?? [])
       if (!orchestrations.has(name)) this.registry.removeModel(name);

@@ -2,6 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { LOCAL_MEDIA } from './media.ts';
 import { splitParameters, toChatInput } from './chat-request.ts';
 import { cpuMeter, parseNvidia } from './devices.ts';
+import { defaultAliases } from './default-aliases.ts';
 import { discoverBackends } from './discovery.ts';
 import { findCycle, unknownTargets } from './orchestration-graph.ts';
 
@@ -47,6 +48,21 @@ describe('discoverBackends', () => {
       gguf: { type: 'llama-cpp', models_dir: '/models' },
       openai: { type: 'openai-compatible', preset: 'openai', api_key: 'k' },
     });
+  });
+});
+
+describe('defaultAliases', () => {
+  it('list the configured providers that have a key, in the order of trial', () => {
+    const backends = {
+      together: { type: 'openai-compatible', preset: 'together', api_key: 'k' },
+      kimi: { type: 'openai-compatible', preset: 'moonshot' },
+      groq: { type: 'openai-compatible', preset: 'groq' },
+      other: { type: 'ollama' },
+    };
+    expect(defaultAliases(backends, { MOONSHOT_API_KEY: 'k' })).toEqual({
+      'kimi-k2': ['kimi:kimi-k2.6', 'together:moonshotai/Kimi-K2-Instruct-0905'],
+    });
+    expect(defaultAliases({}, {})).toEqual({});
   });
 });
 
