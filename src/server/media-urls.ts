@@ -20,7 +20,7 @@ export async function readLocalImages(messages: readonly ChatMessage[], access: 
     const parts: ContentPart[] = [];
     for (const [j, part] of content.entries())
       parts.push(await readPart(part, access, `messages[${i}].content[${j}].image_url.url`));
-    read.push({ ...message, content: parts } as ChatMessage); // the same message, with parts of the same kinds
+    read.push({ ...message, content: parts });
   }
   return read;
 }

@@ -72,7 +72,7 @@ interface RouteSpec<B, Q> extends Omit<Route, 'method' | 'path' | 'body' | 'quer
 
 /** A row of the table; checks that the handler takes what the schemas give. */
 export function route<B, Q>(method: Method, path: string, spec: RouteSpec<B, Q>): Route {
-  return { method, path, ...spec, handle: spec.handle as (call: Call) => unknown };
+  return { method, path, ...spec, handle: spec.handle };
 }
 
 /** A streamed answer to this call. Nothing is sent until the first text is written. */

@@ -2,16 +2,76 @@
  * What goes over the wire, as types only: nothing is imported at run time, so that a program for the browser can use them.
  * The schemas they come from are in `wire/` and `rest/`, and `/openapi.json` has them as JSON Schema.
  */
-export type { ErrorBody } from '../errors/error.ts';
-export type { WireConfidence, WireDetails, WireUsage } from './wire/answer.ts';
-export type { ChatChunk, ChatCompletion, OpenaiUsage } from './wire/chat.ts';
-export type { WireEvent } from './wire/events.ts';
-export type { OpenaiModel, OpenaiModelList, WireModel, WireModelState, WireModelStatus } from './wire/models.ts';
-export type { WireError, WireRoute, WireRun, WireRunSummary, WireStep } from './wire/runs.ts';
-export type { ChatRequest, TuttiSettings } from './openai/chat-request.ts';
-export type { EmbeddingsResponse } from './openai/embeddings.ts';
-export type { WireAnswer, WireResults } from './rest/inference.ts';
-export type { WireRankedModel } from './rest/models.ts';
-export type { WirePool } from './rest/pool.ts';
-export type { WireStats } from './rest/runs.ts';
-export type { WireBackend, WireStatus } from './rest/system.ts';
+import type { z } from 'zod';
+import type { ErrorBody } from '../errors/error.ts';
+import type { chatRequest, TuttiSettings } from './openai/chat-request.ts';
+import type { embeddingsRequest, EmbeddingsResponse } from './openai/embeddings.ts';
+import type { readiness } from './rest/health.ts';
+import type { batchBody, inferenceBody, parallelBody, WireAnswer, WireResults } from './rest/inference.ts';
+import type { WireRankedModel } from './rest/models.ts';
+import type { evicted, WirePool } from './rest/pool.ts';
+import type { cancelled, runPage, WireStats } from './rest/runs.ts';
+import type { capabilityList, counted, pluginList, reloaded, WireBackend, WireStatus } from './rest/system.ts';
+import type { WireConfidence, WireDetails, WireUsage } from './wire/answer.ts';
+import type { ChatChunk, ChatCompletion, OpenaiUsage } from './wire/chat.ts';
+import type { WireEvent } from './wire/events.ts';
+import type { OpenaiModel, OpenaiModelList, WireModel, WireModelState, WireModelStatus } from './wire/models.ts';
+import type { WireError, WireRoute, WireRun, WireRunSummary, WireStep } from './wire/runs.ts';
+
+export type {
+  ChatChunk,
+  ChatCompletion,
+  EmbeddingsResponse,
+  ErrorBody,
+  OpenaiModel,
+  OpenaiModelList,
+  OpenaiUsage,
+  TuttiSettings,
+};
+export type { WireAnswer, WireBackend, WireConfidence, WireDetails, WireError, WireEvent, WireModel, WireModelState };
+export type { WireModelStatus, WirePool, WireRankedModel, WireResults, WireRoute, WireRun, WireRunSummary, WireStats };
+export type { WireStatus, WireStep, WireUsage };
+
+/** One download step, as an event or a line. */
+export interface WirePull {
+  readonly item: string;
+  /** `success` at the end. */
+  readonly status: string;
+  readonly done_bytes: number | null;
+  readonly total_bytes: number | null;
+}
+
+/** What each route that answers JSON takes and gives, for typed clients. Bodies are as they are sent: defaults may be left out. */
+export interface Endpoints {
+  'POST /v1/chat/completions': { body: z.input<typeof chatRequest>; answer: ChatCompletion };
+  'POST /v1/embeddings': { body: z.input<typeof embeddingsRequest>; answer: EmbeddingsResponse };
+  'GET /v1/models': { answer: OpenaiModelList };
+  'GET /v1/models/{model}': { answer: OpenaiModel };
+  'GET /api/models': { answer: { models: WireRankedModel[] } };
+  'POST /api/models': { body: Partial<WireModel> & { id: string }; answer: WireModel };
+  'GET /api/models/{model}': { answer: WireModel };
+  'PATCH /api/models/{model}': { body: Partial<WireModel>; answer: WireModel };
+  'GET /api/models/{model}/status': { answer: WireModelStatus };
+  'POST /api/models/{model}/load': { body?: { wait?: boolean }; answer: WireModelStatus };
+  'POST /api/models/{model}/unload': { body?: { force?: boolean; wait?: boolean }; answer: WireModelStatus };
+  'POST /api/models/{model}/swap': { body: { to: string }; answer: { from: string; to: string } };
+  'GET /api/capabilities': { answer: z.infer<typeof capabilityList> };
+  'GET /api/capabilities/{capability}': {
+    answer: { capability: string; models: WireRankedModel[]; best: WireRankedModel | null };
+  };
+  'GET /api/pool': { answer: WirePool };
+  'POST /api/pool/evict': { body: { target_memory_mb: number }; answer: z.infer<typeof evicted> };
+  'POST /api/inference': { body: z.input<typeof inferenceBody>; answer: WireAnswer };
+  'POST /api/inference/batch': { body: z.input<typeof batchBody>; answer: WireResults };
+  'POST /api/inference/parallel': { body: z.input<typeof parallelBody>; answer: WireResults };
+  'POST /api/tokens/count': { body: { model: string; input: unknown; tools?: unknown[] }; answer: z.infer<typeof counted> };
+  'GET /api/runs': { answer: z.infer<typeof runPage> };
+  'GET /api/runs/{run}': { answer: WireRun };
+  'POST /api/runs/{run}/cancel': { answer: z.infer<typeof cancelled> };
+  'GET /api/stats': { answer: WireStats };
+  'GET /api/status': { answer: WireStatus };
+  'GET /api/backends': { answer: { backends: WireBackend[] } };
+  'GET /api/plugins': { answer: z.infer<typeof pluginList> };
+  'POST /api/config/reload': { answer: z.infer<typeof reloaded> };
+  'GET /readyz': { answer: z.infer<typeof readiness> };
+}

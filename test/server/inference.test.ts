@@ -92,7 +92,7 @@ describe('inference', () => {
     const answer = (input: { messages: { content?: unknown }[] }) =>
       input.messages[0]?.content === 'bad'
         ? { failBefore: new TuttiError('upstream_rejected', 'No.') }
-        : `re: ${input.messages[0]?.content}`;
+        : `re: ${String(input.messages[0]?.content)}`;
     await using harness = await startServer({ fake: { models: { echo: { answer } } } });
     const { status, json } = await post(harness, '/api/inference/batch', { model: 'fake:echo', inputs: ['a', 'bad', 'c'] });
     expect(status).toBe(200);

@@ -230,7 +230,7 @@ describe('a download', () => {
 
   it('that fails at once has its own status, and one that fails later is cut', async () => {
     await using early = await pulling(async function* () {
-      throw new TuttiError('pull_failed', 'The hub is away.');
+      yield await Promise.reject<number>(new TuttiError('pull_failed', 'The hub is away.'));
     });
     expect((await early.fetch('/api/models/pull', { body: { model: 'hub:new' } })).status).toBe(502);
     const gate = deferred();

@@ -8,7 +8,7 @@ import {
   toolChoice,
   toolDefinition,
 } from '../../contracts/chat.ts';
-import type { Answer, ExecuteRequest, InputPart, RunRequest } from '../../contracts/library.ts';
+import type { Answer, ExecuteRequest, RunRequest } from '../../contracts/library.ts';
 import { operationOf } from '../../contracts/vocabulary.ts';
 import { collectAnswer } from '../../composition/answer.ts';
 import { toChatInput } from '../../composition/chat-request.ts';
@@ -139,7 +139,7 @@ async function toRunInput(given: InferenceBody['input'], access: MediaAccess): P
   return given.map((item) => {
     if (item.type === 'text') return item;
     const { media_type, ...rest } = item;
-    return { ...rest, ...(media_type !== undefined && { mediaType: media_type }) } as InputPart; // absent keys stay absent
+    return { ...rest, ...(media_type !== undefined && { mediaType: media_type }) };
   });
 }
 
