@@ -94,11 +94,60 @@ export async function makeGguf(path: string, options: GgufOptions = {}): Promise
       : scriptTensors(size, vocabulary, options.script, options.loop);
   const parameters = tensors.reduce((sum, tensor) => sum + elements(tensor), 0);
 
+  const metadata = { ...describe(size, vocabulary, options), ...options.metadata };
+  const whole = await writeFile(path, metadata, tensors);
+  const bytes =
+    options.truncate === undefined ? whole : Math.floor(options.truncate < 1 ? whole * options.truncate : options.truncate);
+  if (bytes < whole) await truncate(path, bytes);
+  return { path, parameters, bytes };
+}
+
+export interface LoraOptions {
+  /** The scripted model that it changes. */
+  readonly model: GgufOptions;
+  /** What that model says first, instead of its script's first token. One of its own tokens. */
+  readonly says: string;
+}
+
+/** A LoRA adapter (of rank 1) for a scripted model. */
+export async function makeLora(path: string, { model, says }: LoraOptions): Promise<void> {
+  const vocabulary = makeVocabulary(model);
+  const { dim } = scriptSize(vocabulary.tokens.length, model);
+  // What it adds to the output matrix is b × a: a large logit for one token, wherever the last token is `<|assistant|>`.
+  const one = (name: string, shape: readonly number[], at: number, value: number): Tensor => ({
+    name,
+    shape,
+    type: 'f32',
+    fill(out, from) {
+      out.fill(0);
+      put(out, from, at, value);
+    },
+  });
+  await writeFile(
+    path,
+    {
+      'general.architecture': 'llama',
+      'general.type': 'adapter',
+      'adapter.type': 'lora',
+      'adapter.lora.alpha': new F32(1),
+    },
+    [
+      one('output.weight.lora_a', [dim, 1], vocabulary.id('<|assistant|>'), 1),
+      one('output.weight.lora_b', [1, vocabulary.tokens.length], vocabulary.id(says), 80),
+    ],
+  );
+}
+
+/** The bytes of the whole file. */
+async function writeFile(
+  path: string,
+  metadata: Readonly<Record<string, MetadataValue | F32 | F32Array>>,
+  tensors: readonly Tensor[],
+): Promise<number> {
   const header = new Bytes();
   header.ascii('GGUF');
   header.u32(3);
   header.u64(tensors.length);
-  const metadata = { ...describe(size, vocabulary, options), ...options.metadata };
   header.u64(Object.keys(metadata).length);
   for (const [key, value] of Object.entries(metadata)) writeMetadata(header, key, value);
   let offset = 0;
@@ -111,7 +160,6 @@ export async function makeGguf(path: string, options: GgufOptions = {}): Promise
     offset += aligned(elements(tensor) * width(tensor.type));
   }
   header.pad(ALIGNMENT);
-
   const file = await open(path, 'w');
   try {
     await file.write(header.take());
@@ -119,11 +167,7 @@ export async function makeGguf(path: string, options: GgufOptions = {}): Promise
   } finally {
     await file.close();
   }
-  const whole = header.length + offset;
-  const bytes =
-    options.truncate === undefined ? whole : Math.floor(options.truncate < 1 ? whole * options.truncate : options.truncate);
-  if (bytes < whole) await truncate(path, bytes);
-  return { path, parameters, bytes };
+  return header.length + offset;
 }
 
 interface Size {

@@ -25,6 +25,7 @@ export async function llamaFixture(models: Models, config: object = {}): Promise
   const backend = new LlamaCppBackend(llamaCppConfig.parse({ models_dir: folder, temperature: 0, threads: 1, ...config }), {
     id: 'gguf',
     dataDir: join(folder, 'data'),
+    directory: folder,
     log: SILENT_LOGGER,
     clock: systemClock,
   });

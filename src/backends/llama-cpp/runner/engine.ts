@@ -102,7 +102,7 @@ export class Engine {
   }
 
   async #work(): Promise<void> {
-    await null; // so that the end below always comes after `#loop` was set
+    await Promise.resolve(); // so that the end below always comes after `#loop` was set
     while (this.#entries.length > 0) {
       this.#applyThreads();
       this.#dropCancelled();
