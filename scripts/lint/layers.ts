@@ -36,7 +36,7 @@ export const LAYERS: Readonly<Record<string, Layer>> = {
   runs: ground('runs record what others do; they know the storage and nobody else', 'storage'),
   storage: ground('storage keeps rows and does not know who asks'),
   hub: ground('downloading a model file needs no other part'),
-  backends: ground('a backend is replaceable by a plug-in, so it sees no more than a plug-in does', 'hub'),
+  backends: ground('a backend is replaceable by a plug-in, so it sees no more than a plug-in does'),
   knowledge: ground('memory, retrieval and cache stand on the storage alone', 'storage'),
   tools: ground('a tool is standalone: usable without the rest'),
   tasks: ground('the queue runs whatever it is given and stands on the storage alone', 'storage'),
@@ -78,6 +78,9 @@ const ENTRIES: readonly { readonly package: RegExp; readonly at: RegExp; readonl
   },
 ];
 
+/** What goes over the wire, gathered for the dashboard: the one face beside those of the package. */
+export const WIRE_TYPES = 'src/server/wire-types.ts';
+
 /** Grab bags. A helper with a word of the domain lives in its domain. */
 const GRAB_BAGS = /(^|\/)(utils?|helpers?|shared|common)(\/|\.ts$)/;
 
@@ -99,8 +102,8 @@ export function importProblem(importer: string, target: string): string | null {
   for (const entry of ENTRIES) {
     if (entry.package.test(target)) return entry.at.test(importer) ? null : entry.because;
   }
-  if (importer.startsWith('dashboard/') && target.startsWith('src/') && target !== 'src/server/wire-types.ts') {
-    return 'the dashboard talks HTTP: of the sources it may import src/server/wire-types.ts only';
+  if (importer.startsWith('dashboard/') && target.startsWith('src/') && target !== WIRE_TYPES) {
+    return `the dashboard talks HTTP: of the sources it may import ${WIRE_TYPES} only`;
   }
   const from = place(importer);
   const to = place(target);

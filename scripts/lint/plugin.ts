@@ -4,7 +4,7 @@
  */
 import { readFileSync } from 'node:fs';
 import { dirname, join, relative, resolve, sep } from 'node:path';
-import { importProblem, pathProblem } from './layers.ts';
+import { WIRE_TYPES, importProblem, pathProblem } from './layers.ts';
 
 /** The little of oxlint's plug-in interface that is used here. */
 interface Position {
@@ -88,7 +88,7 @@ const layout: Rule = {
       Program(node: ProgramNode) {
         const problem = pathProblem(file, ENTRIES);
         if (problem !== null) return context.report({ node, message: problem });
-        if (!file.startsWith('src/') || ENTRIES.includes(file)) return;
+        if (!file.startsWith('src/') || ENTRIES.includes(file) || file === WIRE_TYPES) return;
         const reexports = node.body.filter((one) => one.type.startsWith('Export') && Boolean(one.source));
         if (reexports.length > 0 && reexports.length === node.body.length) {
           context.report({ node, message: 'no barrels: a file that only re-exports hides where things live' });

@@ -26,7 +26,8 @@ const PARTS = {
   'src/testing/fake-backend.ts': 'export const fake = 1;\n',
   'src/composition/media.ts': 'export const media = 1;\n',
   'src/server/app.ts': 'export const app = 1;\n',
-  'src/server/wire-types.ts': 'export interface Wire { readonly id: string }\n',
+  'src/server/wire/wire.ts': 'export interface Wire { readonly id: string }\n',
+  'src/server/wire-types.ts': "export type { Wire } from './wire/wire.ts';\n",
   'src/cli/main.ts': 'export const main = 1;\n',
   'src/version.ts': "export const version = '1';\n",
   'src/tutti.ts': 'export const tutti = 1;\n',
@@ -37,12 +38,14 @@ type Part = keyof typeof PARTS;
 const layerOf = (part: string): string => part.split('/')[1] ?? '';
 const covers = (mayImport: readonly string[], part: Part): boolean =>
   [layerOf(part), part.slice('src/'.length), part.split('/')[2] ?? ''].some((name) => mayImport.includes(name));
-const nameIn = (part: Part): string => /(?:const|interface) (\w+)/.exec(PARTS[part])?.[1] ?? 'tutti';
+const nameIn = (part: Part): string => /(?:const|interface|type {) (\w+)/.exec(PARTS[part])?.[1] ?? 'tutti';
+
+const slug = (part: Part): string => part.replace(/^src\/|\.ts$/g, '').replace(/\W/g, '-');
 
 /** `import` of one part from a file at `from`, as a person would write it. */
 function importOf(part: Part, from: string): string {
   const up = '../'.repeat(from.split('/').length - 1);
-  const type = PARTS[part].includes('interface') ? 'type ' : '';
+  const type = /interface|export type/.test(PARTS[part]) ? 'type ' : '';
   return `import ${type}{ ${nameIn(part)} } from '${up}${part}';\nexport ${type ? `type Alias = ${nameIn(part)}` : `const copy = ${nameIn(part)}`};\n`;
 }
 
@@ -51,12 +54,12 @@ const forbidden = Object.entries(LAYERS).flatMap(([layer, row]) => {
   const folder = ['backends', 'tools'].includes(layer) ? `src/${layer}/planted` : `src/${layer}`;
   return (Object.keys(PARTS) as Part[])
     .filter((part) => part !== 'src/index.ts' && layerOf(part) !== layer && !covers(row.mayImport, part))
-    .map((part) => ({ layer, part, file: `${folder}/to-${layerOf(part)}-${nameIn(part)}.ts` }));
+    .map((part) => ({ layer, part, file: `${folder}/to-${slug(part)}.ts` }));
 });
 const allowed = Object.entries(LAYERS).flatMap(([layer, row]) =>
   (Object.keys(PARTS) as Part[])
     .filter((part) => covers(row.mayImport, part))
-    .map((part) => ({ part, file: `src/${layer}/from-${layerOf(part)}-${nameIn(part)}.ts` })),
+    .map((part) => ({ part, file: `src/${layer}/from-${slug(part)}.ts` })),
 );
 
 const clean: Record<string, string> = {
