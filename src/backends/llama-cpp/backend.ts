@@ -149,6 +149,9 @@ export class LlamaCppBackend implements Backend {
       const { gpu, devices, vramTotal } = await runner.request('probe', { gpu: this.#config.gpu ?? 'auto' });
       const where = gpu === null ? 'on the CPU' : `with ${gpu} on ${devices.join(', ')} (${Math.round(vramTotal / 2 ** 20)} MiB)`;
       const latencyMs = Math.round(this.#context.clock.monotonic() - began);
+      const missing = await this.#catalog.missingFolders();
+      if (missing.length > 0)
+        return { ok: true, message: `llama.cpp runs ${where}. Not there: ${missing.join(', ')}.`, latencyMs };
       this.#health = { ok: true, message: `llama.cpp runs ${where}, ${threadBudget.total} thread(s) at most.`, latencyMs };
       return this.#health;
     } catch (error) {

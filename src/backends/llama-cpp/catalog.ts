@@ -96,6 +96,13 @@ export class Catalog {
     );
   }
 
+  /** Configured folders that do not exist. */
+  async missingFolders(): Promise<string[]> {
+    const roots = [this.#config.models_dir ?? []].flat().map((root) => this.path(root));
+    const there = await Promise.all(roots.map(exists));
+    return roots.filter((_, i) => there[i] === false);
+  }
+
   /** Absolute, with `~` as the home folder. */
   path(given: string): string {
     return given === '~' || given.startsWith('~/') ? join(homedir(), given.slice(1)) : resolve(this.#directory, given);
@@ -150,8 +157,8 @@ export class Catalog {
     try {
       items = await readdir(folder, { withFileTypes: true });
     } catch (error) {
-      if (depth === 0 && this.#config.models_dir !== undefined)
-        this.#warnOnce(folder, `the folder ${folder} cannot be read`, error);
+      // A folder that is not there yet is common, and said by `health`; one that cannot be read is not.
+      if (!isMissing(error)) this.#warnOnce(folder, `the folder ${folder} cannot be read`, error);
       return [];
     }
     items.sort((a, b) => (a.name < b.name ? -1 : 1));
@@ -234,6 +241,10 @@ async function withParts(name: string, path: string): Promise<Found> {
   const parts: string[] = [];
   for (const part of partsOf(path)) if (part === path || (await exists(part))) parts.push(part);
   return { name, path, parts };
+}
+
+function isMissing(error: unknown): boolean {
+  return error instanceof Error && 'code' in error && error.code === 'ENOENT';
 }
 
 async function exists(path: string): Promise<boolean> {
