@@ -204,6 +204,8 @@ export class Tutti implements AsyncDisposable {
   #discovered: Record<BackendId, BackendEntry> = {};
   #pressure: Disposable | null = null;
   #closing: Promise<void> | null = null;
+  /** The look for a local Ollama. */
+  #discovering: Promise<void> = Promise.resolve();
 
   /** Use `createTutti`. */
   constructor(settings: Settings, options: TuttiOptions) {
@@ -422,6 +424,13 @@ export class Tutti implements AsyncDisposable {
       await this.backends.refresh({ id });
       return;
     }
+    if (colon < 1) {
+      throw new TuttiError(
+        'invalid_request',
+        `\`${reference}\` does not say where to download from. Write hf:org/repo:Q4_K_M, or backend:name, such as ollama:qwen3.`,
+        { param: 'model' },
+      );
+    }
     const backend = this.backends.get(prefix);
     if (backend.pull === undefined)
       throw new TuttiError('unsupported_parameter', `The backend ${prefix} (${backend.type}) downloads no models.`, {
@@ -492,6 +501,12 @@ export class Tutti implements AsyncDisposable {
       circuits: this.#breakers.list(),
       storage: this.runs.status,
     };
+  }
+
+  /** Until a local Ollama has been looked for and every remote backend has listed its models, or failed to. Never rejects. */
+  async settled(): Promise<void> {
+    await this.#discovering;
+    await this.backends.refresh({ residency: 'remote' });
   }
 
   /** Whether requests can be served now, and if not, why. */

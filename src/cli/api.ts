@@ -30,6 +30,7 @@ export class Api implements AsyncDisposable {
     this.#transport = transport;
   }
 
+  /** For messages: `http://127.0.0.1:8000`, or `this process`. */
   get name(): string {
     return this.#transport.name;
   }
@@ -60,9 +61,10 @@ export class Api implements AsyncDisposable {
     signal?: AbortSignal,
   ): Promise<{ response: RawResponse; runId: string | null }> {
     const response = await this.#transport.send(method, path, body, signal);
-    if (response.status >= 400) throw errorFrom(response.status, await readAll(response.body));
-    const runId = response.headers['x-tutti-run-id'];
-    return { response, runId: typeof runId === 'string' ? runId : null };
+    const header = response.headers['x-tutti-run-id'];
+    const runId = typeof header === 'string' ? header : null;
+    if (response.status >= 400) throw errorFrom(response.status, await readAll(response.body), runId);
+    return { response, runId };
   }
 
   [Symbol.asyncDispose](): PromiseLike<void> {
@@ -84,7 +86,7 @@ async function readAll(body: Readable): Promise<string> {
   return Buffer.concat(chunks).toString('utf8');
 }
 
-function errorFrom(status: number, text: string): TuttiError {
+function errorFrom(status: number, text: string, runId: string | null = null): TuttiError {
   let error:
     | { message?: unknown; code?: unknown; param?: unknown; details?: Record<string, unknown>; tutti?: unknown }
     | undefined;
@@ -98,7 +100,11 @@ function errorFrom(status: number, text: string): TuttiError {
   const message = typeof error?.message === 'string' ? error.message : `The server answered ${status}: ${text.slice(0, 200)}`;
   return new TuttiError(code, message, {
     ...(typeof error?.param === 'string' && { param: error.param }),
-    details: { ...error?.details, ...(error?.tutti !== undefined && { tutti: error.tutti }) },
+    details: {
+      ...error?.details,
+      ...(error?.tutti !== undefined && { tutti: error.tutti }),
+      ...(runId !== null && { run_id: runId }),
+    },
   });
 }
 

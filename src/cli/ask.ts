@@ -35,12 +35,13 @@ interface Chunk {
   readonly tutti?: unknown;
 }
 
+/** An answer, as `--json` prints it. */
 export interface Asked {
-  readonly runId: string | null;
+  readonly run_id: string | null;
   readonly model: string;
   readonly text: string;
-  readonly toolCalls: { id: string; name: string; arguments: string }[];
-  readonly finishReason: string | null;
+  readonly tool_calls: { id: string; name: string; arguments: string }[];
+  readonly finish_reason: string | null;
   readonly usage: unknown;
   readonly tutti: unknown;
   readonly logprobs: { token: string; logprob: number }[];
@@ -55,11 +56,11 @@ export async function ask(
 ): Promise<Asked> {
   const printer = createPrinter(output);
   const answer: { -readonly [K in keyof Asked]: Asked[K] } = {
-    runId: null,
+    run_id: null,
     model: String(body.model),
     text: '',
-    toolCalls: [],
-    finishReason: null,
+    tool_calls: [],
+    finish_reason: null,
     usage: null,
     tutti: null,
     logprobs: [],
@@ -68,7 +69,7 @@ export async function ask(
   try {
     const request = { ...body, stream: true, stream_options: { include_usage: true } };
     const { response, runId } = await api.open('POST', '/v1/chat/completions', request, signal);
-    answer.runId = runId;
+    answer.run_id = runId;
     let done = false;
     for await (const { data } of readEvents(response)) {
       loading.stop();
@@ -93,12 +94,12 @@ function addChunk(answer: { -readonly [K in keyof Asked]: Asked[K] }, chunk: Chu
   printer.text(choice.delta.content ?? '');
   answer.text += choice.delta.content ?? '';
   for (const call of choice.delta.tool_calls ?? []) {
-    const entry = (answer.toolCalls[call.index] ??= { id: call.id ?? '', name: '', arguments: '' });
+    const entry = (answer.tool_calls[call.index] ??= { id: call.id ?? '', name: '', arguments: '' });
     entry.name += call.function?.name ?? '';
     entry.arguments += call.function?.arguments ?? '';
   }
   for (const { token, logprob } of choice.logprobs?.content ?? []) answer.logprobs.push({ token, logprob });
-  answer.finishReason = choice.finish_reason ?? answer.finishReason;
+  answer.finish_reason = choice.finish_reason ?? answer.finish_reason;
 }
 
 interface Printer {
@@ -128,8 +129,8 @@ function createPrinter(output: Output): Printer {
 
 function printRest(output: Output, answer: Asked): void {
   if (answer.text !== '') output.line();
-  for (const call of answer.toolCalls) output.line(`${style('cyan', call.name)}(${call.arguments})`);
-  if (answer.finishReason === 'length') output.note('(the answer was cut at the longest length; see --max-tokens)');
+  for (const call of answer.tool_calls) output.line(`${style('cyan', call.name)}(${call.arguments})`);
+  if (answer.finish_reason === 'length') output.note('(the answer was cut at the longest length; see --max-tokens)');
   for (const { token, logprob } of answer.logprobs)
     output.line(`${(Math.exp(logprob) * 100).toFixed(1).padStart(6)} %  ${JSON.stringify(token)}`);
 }
@@ -140,7 +141,6 @@ export function settings(options: AskOptions): Record<string, unknown> {
     ...(options.temperature !== undefined && { temperature: options.temperature }),
     ...(options.maxTokens !== undefined && { max_tokens: options.maxTokens }),
     ...(options.seed !== undefined && { seed: options.seed }),
-    ...(options.logprobs === true && { logprobs: true }),
     ...((options.backend !== undefined || options.priority !== undefined) && {
       tutti: {
         ...(options.backend !== undefined && { backend: options.backend }),

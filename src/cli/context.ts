@@ -1,8 +1,7 @@
 /** What every command gets: how to speak, whom to speak to, and when to stop. */
 import { TuttiError } from '../errors/error.ts';
-import { readConfig, type Settings } from '../tutti.ts';
-import { Api } from './api.ts';
-import { answers, httpTransport } from './http-transport.ts';
+import type { Settings } from '../tutti.ts';
+import type { Api } from './api.ts';
 import type { Output } from './output.ts';
 
 export interface GlobalOptions {
@@ -22,36 +21,52 @@ export interface CommandContext {
   loadConfig(overrides?: Readonly<Record<string, unknown>>): Promise<Settings>;
   /**
    * The server that the command acts on: that of `--url` or `TUTTI_URL`; else the one that answers at the config's
-   * address; else one made in this process (always with `--local`).
+   * address; else one made in this process (always with `--local`). A command that changes what a server holds in
+   * memory says `lasting`: people are told when there is none for which the change would last.
    */
-  connect(): Promise<Api>;
+  connect(purpose?: { readonly lasting: boolean }): Promise<Api>;
 }
 
 export function createContext(output: Output, options: GlobalOptions, signal: AbortSignal): CommandContext {
-  const loadConfig: CommandContext['loadConfig'] = (overrides) =>
-    readConfig({ ...(options.config !== undefined && { file: options.config }), ...(overrides && { overrides }) });
+  // What is heavy is loaded when a command needs it: `tutti --version` and commands with --url do not.
+  const loadConfig: CommandContext['loadConfig'] = async (overrides) => {
+    const { readConfig } = await import('../tutti.ts');
+    return readConfig({ ...(options.config !== undefined && { file: options.config }), ...(overrides && { overrides }) });
+  };
   return {
     output,
     options,
     signal,
     loadConfig,
-    async connect() {
-      const url = options.url ?? process.env.TUTTI_URL;
-      const key = options.key ?? process.env.TUTTI_API_KEY;
-      if (url !== undefined && url !== '') {
-        if (!URL.canParse(url))
-          throw new TuttiError('invalid_request', `--url ${url} is not an address; write http://host:port.`);
-        return new Api(httpTransport(url, key));
-      }
+    async connect({ lasting } = { lasting: false }) {
+      const { Api } = await import('./api.ts');
+      const { answers, httpTransport } = await import('./http-transport.ts');
+      const { url, key, local = false } = options;
+      if (url !== undefined && url !== '' && !local) return new Api(httpTransport(checkedUrl(url), key));
       const settings = await loadConfig();
-      const { host, port, api_keys } = settings.loaded.config.server;
-      const address = `http://${host === '0.0.0.0' || host === '::' ? '127.0.0.1' : host}:${port}`;
-      if (options.local !== true && (await answers(address))) {
+      const { api_keys } = settings.loaded.config.server;
+      const address = serverAddress(settings);
+      if (!local && (await answers(address))) {
         const admin = api_keys.find((entry) => entry.role === 'admin') ?? api_keys[0];
         return new Api(httpTransport(address, key ?? admin?.key));
       }
+      if (lasting)
+        output.note(`${local ? 'With --local' : `No server runs at ${address}, so`} this lasts only until the command ends.`);
       const { localTransport } = await import('./local-transport.ts');
-      return new Api(await localTransport(settings));
+      return new Api(await localTransport(settings, output));
     },
   };
+}
+
+/** Where a server with this config can be reached from here. */
+export function serverAddress({ loaded }: Settings): string {
+  const { host, port } = loaded.config.server;
+  const reachable = host === '0.0.0.0' ? '127.0.0.1' : host === '::' ? '::1' : host;
+  return `http://${reachable.includes(':') ? `[${reachable}]` : reachable}:${port}`;
+}
+
+function checkedUrl(url: string): string {
+  const { protocol } = URL.canParse(url) ? new URL(url) : { protocol: '' };
+  if (protocol === 'http:' || protocol === 'https:') return url;
+  throw new TuttiError('invalid_request', `--url ${url} is not an address; write http://host:port.`);
 }

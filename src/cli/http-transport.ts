@@ -1,53 +1,70 @@
-import { request } from 'undici';
+import { once } from 'node:events';
+import type { ClientRequest, IncomingMessage, RequestOptions } from 'node:http';
 import { TuttiError } from '../errors/error.ts';
 import type { Transport } from './api.ts';
 
-/** Speaks to a server that runs elsewhere. Errors: `server_unreachable`. */
+/** How long the quick look for a server may take. Milliseconds. */
+const LOOK_MS = 500;
+
+/**
+ * Speaks to a server that runs elsewhere. Node's own client: it is there without loading anything, and has no time limit
+ * of its own, as a model may take minutes to load before the first byte. Errors: `server_unreachable`.
+ */
 export function httpTransport(baseUrl: string, key: string | undefined): Transport {
   const base = baseUrl.replace(/\/+$/, '');
   return {
     name: base,
     async send(method, path, body, signal) {
+      const payload = body === undefined ? undefined : JSON.stringify(body);
+      const headers = {
+        ...(key !== undefined && key !== '' && { authorization: `Bearer ${key}` }),
+        ...(payload !== undefined && { 'content-type': 'application/json', 'content-length': Buffer.byteLength(payload) }),
+      };
       try {
-        const {
-          statusCode,
-          headers,
-          body: stream,
-        } = await request(base + path, {
-          method,
-          ...(signal && { signal }),
-          // A model may take minutes to load before the first byte.
-          headersTimeout: 0,
-          bodyTimeout: 0,
-          headers: {
-            ...(key !== undefined && { authorization: `Bearer ${key}` }),
-            ...(body !== undefined && { 'content-type': 'application/json' }),
-          },
-          ...(body !== undefined && { body: JSON.stringify(body) }),
-        });
-        return { status: statusCode, headers, body: stream };
+        const request = await openRequest(base + path, { method, headers, ...(signal && { signal }) });
+        request.end(payload);
+        const response = await responseOf(request);
+        return { status: response.statusCode ?? 0, headers: response.headers, body: response };
       } catch (cause) {
         if (signal?.aborted === true) throw TuttiError.from(cause);
-        const reason = cause instanceof Error ? cause.message : String(cause);
-        throw new TuttiError(
-          'server_unreachable',
-          `No Tutti server answers at ${base} (${reason}). Start one with \`tutti serve\`, or leave --url out.`,
-          { cause },
-        );
+        throw unreachable(base, cause);
       }
     },
     async [Symbol.asyncDispose]() {},
   };
 }
 
+function unreachable(base: string, cause: unknown): TuttiError {
+  // Both of `localhost`'s addresses refuse: the reasons are inside, and the outer error says nothing.
+  const [first] = cause instanceof AggregateError ? (cause.errors as unknown[]) : [cause];
+  const reason = first instanceof Error ? first.message : String(first);
+  return new TuttiError(
+    'server_unreachable',
+    `No Tutti server answers at ${base} (${reason}). Start one with \`tutti serve\`, or leave out --url and TUTTI_URL.`,
+    { cause },
+  );
+}
+
+async function openRequest(url: string, options: RequestOptions): Promise<ClientRequest> {
+  const { request } = url.startsWith('https:') ? await import('node:https') : await import('node:http');
+  // A connection for each request: none is left that would keep the process alive.
+  return request(url, { agent: false, ...options });
+}
+
+async function responseOf(request: ClientRequest): Promise<IncomingMessage> {
+  const [response] = (await once(request, 'response')) as [IncomingMessage];
+  // From now on errors come through the body.
+  request.on('error', () => {});
+  return response;
+}
+
 /** Whether a Tutti server answers there: a quick look, for commands without `--url`. */
 export async function answers(baseUrl: string): Promise<boolean> {
   try {
-    const { statusCode, body, headers } = await request(`${baseUrl}/healthz`, {
-      headersTimeout: 500,
-      signal: AbortSignal.timeout(500),
-    });
-    await body.dump();
+    const request = await openRequest(`${baseUrl}/healthz`, { signal: AbortSignal.timeout(LOOK_MS) });
+    request.end();
+    const { statusCode, headers } = await responseOf(request);
+    request.destroy();
     return statusCode === 200 && headers['x-tutti-version'] !== undefined;
   } catch {
     return false; // Refused, too slow or not HTTP: there is no server to use.

@@ -1,57 +1,122 @@
-/** `tutti chat`: a conversation, line by line. Ctrl-C stops the answer, twice or `/exit` the conversation. */
+/** `tutti chat`: a conversation, line by line. Ctrl-C stops the answer, at the prompt it ends the conversation, as `/exit` does. */
 import { createInterface } from 'node:readline/promises';
 import { TuttiError } from '../../errors/error.ts';
+import type { Api } from '../api.ts';
 import { ask, settings, type AskOptions } from '../ask.ts';
-import type { CommandRun } from '../program.ts';
+import type { CommandContext } from '../context.ts';
+import type { CommandRun } from '../commands.ts';
 import { style } from '../output.ts';
 
 type Message = { role: 'system' | 'user' | 'assistant'; content: string };
+type ChatOptions = AskOptions & { readonly system?: string };
 
+/** Exit status 1 when the questions came from a pipe and one of them had no answer. */
 export const run: CommandRun = async (context, args, given) => {
-  const options = given as AskOptions & { system?: string };
-  const { output } = context;
+  const { output, signal } = context;
   await using api = await context.connect();
-  let model = args[0] ?? 'auto';
-  let history: Message[] = [];
-  const begin = (): Message[] => (options.system === undefined ? [] : [{ role: 'system', content: options.system }]);
-  history = begin();
-  const interactive = process.stdin.isTTY === true;
-  if (interactive)
-    output.note(`Talking with ${model} at ${api.name}. /clear forgets, /model <id> changes the model, /exit ends.`);
+  const conversation = new Conversation(api, context, args[0] ?? 'auto', given);
+  const interactive = process.stdin.isTTY === true && !output.json;
+  if (interactive) output.note(`Talking with ${conversation.model} at ${api.name}. ${HELP}`);
   const lines = createInterface({
     input: process.stdin,
     output: process.stderr,
     terminal: interactive,
     prompt: interactive ? '> ' : '',
+    signal,
   });
-  let answering: AbortController | null = null;
-  lines.on('SIGINT', () => (answering === null ? lines.close() : answering.abort()));
-  lines.prompt();
+  // A terminal in raw mode gives Ctrl-C as a key, not as a signal.
+  lines.on('SIGINT', () => conversation.interrupt() || lines.close());
+  let failed = 0;
+  if (interactive) lines.prompt();
   for await (const line of lines) {
-    const text = line.trim();
-    if (text === '/exit' || text === '/quit') break;
-    if (text === '/clear') history = begin();
-    else if (text.startsWith('/model')) model = text.slice('/model'.length).trim() || model;
-    else if (text !== '') {
-      answering = new AbortController();
-      history.push({ role: 'user', content: text });
-      try {
-        const answer = await ask(
-          api,
-          output,
-          { model, messages: history, ...settings(options) },
-          AbortSignal.any([answering.signal, context.signal]),
-        );
-        history.push({ role: 'assistant', content: answer.text });
-        if (output.json) output.data(answer);
-      } catch (error) {
-        history.pop(); // A question without an answer would confuse the next turn.
-        const failure = TuttiError.from(error);
-        output.note(answering.signal.aborted ? '(stopped)' : style('red', `${failure.message} (${failure.code})`));
-      }
-      answering = null;
-    }
-    lines.prompt();
+    const outcome = await conversation.take(line.trim());
+    if (outcome === 'end') break;
+    if (outcome === 'failed') failed += 1;
+    if (interactive) lines.prompt();
   }
   lines.close();
+  return failed > 0 && !interactive ? 1 : 0;
 };
+
+const HELP = '/clear forgets, /model <id> changes the model, /exit ends.';
+
+class Conversation {
+  model: string;
+  readonly #api: Api;
+  readonly #context: CommandContext;
+  readonly #options: ChatOptions;
+  #history: Message[] = [];
+  #answering: AbortController | null = null;
+
+  constructor(api: Api, context: CommandContext, model: string, options: ChatOptions) {
+    this.#api = api;
+    this.#context = context;
+    this.model = model;
+    this.#options = options;
+    this.#forget();
+  }
+
+  /** One line: a command or a question. */
+  async take(text: string): Promise<'end' | 'done' | 'failed'> {
+    const { note } = this.#context.output;
+    const [word = '', ...rest] = text.split(/\s+/);
+    switch (word) {
+      case '':
+        return 'done';
+      case '/exit':
+      case '/quit':
+        return 'end';
+      case '/clear':
+        this.#forget();
+        note('Forgotten.');
+        return 'done';
+      case '/model':
+        this.model = rest[0] ?? this.model;
+        note(`Talking with ${this.model}.`);
+        return 'done';
+      case '/help':
+        note(HELP);
+        return 'done';
+      default:
+        return this.#ask(text);
+    }
+  }
+
+  /** Stops the answer under way. false: there is none. */
+  interrupt(): boolean {
+    this.#answering?.abort();
+    return this.#answering !== null;
+  }
+
+  #forget(): void {
+    const { system } = this.#options;
+    this.#history = system === undefined ? [] : [{ role: 'system', content: system }];
+  }
+
+  async #ask(text: string): Promise<'done' | 'failed'> {
+    const { output, signal } = this.#context;
+    const answering = new AbortController();
+    this.#answering = answering;
+    this.#history.push({ role: 'user', content: text });
+    try {
+      const body = { model: this.model, messages: this.#history, ...settings(this.#options) };
+      const answer = await ask(this.#api, output, body, AbortSignal.any([answering.signal, signal]));
+      this.#history.push({ role: 'assistant', content: answer.text });
+      if (output.json) output.data(answer);
+      return 'done';
+    } catch (error) {
+      this.#history.pop(); // A question without an answer would confuse the next turn.
+      if (signal.aborted) throw error;
+      if (answering.signal.aborted) {
+        output.note('\n(stopped)');
+        return 'done';
+      }
+      const { code, message } = TuttiError.from(error);
+      if (output.json) output.data({ error: { code, message } });
+      output.note(style('red', `${message} (${code})`));
+      return 'failed';
+    } finally {
+      this.#answering = null;
+    }
+  }
+}

@@ -1,5 +1,5 @@
 /** `tutti config check`: says whether the config is good, and where it is not. */
-import type { CommandRun } from '../program.ts';
+import type { CommandRun } from '../commands.ts';
 import { TuttiError } from '../../errors/error.ts';
 import { formatIssue, type ConfigIssue } from '../../config/issues.ts';
 

@@ -2,7 +2,7 @@
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { TuttiError } from '../../errors/error.ts';
-import type { CommandRun } from '../program.ts';
+import type { CommandRun } from '../commands.ts';
 
 export const run: CommandRun = async ({ output }, _args, given) => {
   const options = given as { force?: boolean; output: string };

@@ -1,5 +1,5 @@
 /** `tutti config schema`: the JSON Schema of tutti.yaml, for editors. */
-import type { CommandRun } from '../program.ts';
+import type { CommandRun } from '../commands.ts';
 import { configJsonSchema } from '../../tutti.ts';
 
 export const run: CommandRun = async ({ output }) => {

@@ -1,6 +1,6 @@
 /** `tutti config show`: what counts in the end, after defaults, environment and flags. */
 import { stringify } from 'yaml';
-import type { CommandRun } from '../program.ts';
+import type { CommandRun } from '../commands.ts';
 
 const SECRET = /key|token|secret|password|authorization/i;
 

@@ -5,9 +5,9 @@ import { TuttiError } from '../../errors/error.ts';
 import { createTutti, type Settings, type Tutti } from '../../tutti.ts';
 import { version } from '../../version.ts';
 import type { CommandContext } from '../context.ts';
-import type { CommandRun } from '../program.ts';
+import type { CommandRun } from '../commands.ts';
 import { answers } from '../http-transport.ts';
-import { style, formatBytes } from '../output.ts';
+import { count, formatBytes, style } from '../output.ts';
 
 interface Finding {
   readonly what: string;
@@ -79,7 +79,7 @@ async function examine(context: CommandContext, tutti: Tutti, settings: Settings
     findings.push({
       what: `backend ${backend.id}`,
       state: ok && backend.state !== 'down' ? 'ok' : 'problem',
-      message: `${own} (${backend.type}, ${backend.models} models)`,
+      message: `${own} (${backend.type}, ${count(backend.models, 'model')})`,
     });
   }
   if (tutti.registry.list().length === 0) {

@@ -1,6 +1,6 @@
 /** `tutti logs <model>`: the last lines of a model's runner, and with --follow those to come. */
 import { modelPath } from '../api.ts';
-import type { CommandRun } from '../program.ts';
+import type { CommandRun } from '../commands.ts';
 
 export const run: CommandRun = async ({ connect, output, signal }, [model = ''], given) => {
   const { follow } = given as { follow?: boolean };

@@ -1,9 +1,9 @@
 /** `tutti models evict`: makes room by unloading idle models. */
-import type { CommandRun } from '../program.ts';
+import type { CommandRun } from '../commands.ts';
 
 export const run: CommandRun = async ({ connect, output, signal }, _args, given) => {
   const { targetMemoryMb } = given as { targetMemoryMb: number };
-  await using api = await connect();
+  await using api = await connect({ lasting: true });
   const result = await api.call<{ evicted: string[]; freed_mb: number; used_mb: number }>(
     'POST',
     '/api/pool/evict',

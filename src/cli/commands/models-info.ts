@@ -2,7 +2,7 @@
 import { stringify } from 'yaml';
 import type { WireModel } from '../../server/wire/models.ts';
 import { modelPath } from '../api.ts';
-import type { CommandRun } from '../program.ts';
+import type { CommandRun } from '../commands.ts';
 
 export const run: CommandRun = async ({ connect, output }, [id = '']) => {
   await using api = await connect();

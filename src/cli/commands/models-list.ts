@@ -1,10 +1,13 @@
 /** `tutti models`: what there is to ask. */
+import { TuttiError } from '../../errors/error.ts';
 import type { WireRankedModel } from '../../server/rest/models.ts';
-import type { CommandRun } from '../program.ts';
+import type { CommandRun } from '../commands.ts';
 import { style, table } from '../output.ts';
 
 export const run: CommandRun = async ({ connect, output }, _args, given) => {
   const { capability, best } = given as { capability?: string; best?: boolean };
+  if (best === true && capability === undefined)
+    throw new TuttiError('invalid_request', '--best needs --capability: best at what?', { param: 'best' });
   await using api = await connect();
   const query = new URLSearchParams({ ...(capability !== undefined && { capability }), ...(best === true && { best: 'true' }) });
   const { models } = await api.call<{ models: WireRankedModel[] }>('GET', `/api/models?${query.toString()}`);

@@ -2,11 +2,11 @@
 import type { WireModel } from '../../server/wire/models.ts';
 import { modelPath } from '../api.ts';
 import { parseChanges } from '../changes.ts';
-import type { CommandRun } from '../program.ts';
+import type { CommandRun } from '../commands.ts';
 
 export const run: CommandRun = async ({ connect, output }, [id = '', ...words]) => {
   const changes = parseChanges(words);
-  await using api = await connect();
+  await using api = await connect({ lasting: true });
   const model = await api.call<WireModel>('PATCH', modelPath(id), changes);
   if (output.json) output.data(model);
   else

@@ -2,12 +2,12 @@
 import type { WireStatus } from '../../server/rest/system.ts';
 import type { WireStats } from '../../server/rest/runs.ts';
 import type { Api } from '../api.ts';
-import type { CommandRun } from '../program.ts';
-import { formatDuration, style, table, type Output } from '../output.ts';
+import type { CommandRun } from '../commands.ts';
+import { count, formatDuration, style, table, type Output } from '../output.ts';
 
 export const run: CommandRun = async ({ connect, output }, _args, given) => {
   await using api = await connect();
-  if ((given as { stats?: boolean }).stats === true) return showStats(api, output);
+  if ((given as { stats?: boolean }).stats === true) return await showStats(api, output);
   const status = await api.call<WireStatus>('GET', '/api/status');
   if (output.json) return output.data(status);
   const { memory_usage: pool, resources } = status;
@@ -32,7 +32,7 @@ export const run: CommandRun = async ({ connect, output }, _args, given) => {
   for (const backend of status.backends) {
     const state =
       backend.state === 'up' ? style('green', 'up') : style(backend.state === 'down' ? 'red' : 'yellow', backend.state);
-    output.line(`${backend.id} (${backend.type})  ${state}  ${backend.error?.message ?? `${backend.models} models`}`);
+    output.line(`${backend.id} (${backend.type})  ${state}  ${backend.error?.message ?? count(backend.models, 'model')}`);
   }
   for (const circuit of status.circuits)
     output.line(style('yellow', `circuit of ${circuit.model}: ${circuit.state} after ${circuit.failures} failures`));

@@ -1,6 +1,7 @@
 /** `tutti pull`: downloads a model and shows how far it is. Stopped and called again it goes on where it was. */
 import { TuttiError } from '../../errors/error.ts';
-import type { CommandRun } from '../program.ts';
+import type { Api } from '../api.ts';
+import type { CommandRun } from '../commands.ts';
 import { createProgress } from '../progress.ts';
 
 interface PullEvent {
@@ -12,19 +13,31 @@ interface PullEvent {
 
 export const run: CommandRun = async ({ connect, output, signal }, [model = '']) => {
   await using api = await connect();
+  const before = new Set(await modelIds(api));
   const progress = await createProgress(output);
-  let last: PullEvent | null = null;
+  let done = false;
   try {
     for await (const { data } of api.events('POST', '/api/models/pull', { model }, signal)) {
-      if (data === '[DONE]') continue;
-      last = JSON.parse(data) as PullEvent;
-      const fraction = last.total_bytes === null || last.total_bytes === 0 ? null : last.done_bytes / last.total_bytes;
-      progress.update(`${last.item} ${last.status}`, fraction, { done: last.done_bytes, total: last.total_bytes });
+      if (data === '[DONE]') {
+        done = true;
+        continue;
+      }
+      const { item, status, done_bytes, total_bytes } = JSON.parse(data) as PullEvent;
+      if (status === 'success') continue; // The end of the whole, not of a file.
+      const fraction = total_bytes === null || total_bytes === 0 ? null : done_bytes / total_bytes;
+      progress.update(`${item} ${status}`, fraction, { done: done_bytes, total: total_bytes });
     }
   } finally {
     progress.end();
   }
-  if (last === null) throw new TuttiError('pull_failed', `Nothing was downloaded for ${model}.`);
-  if (output.json) output.data({ model, ok: true });
-  else output.line(`${model} is here. \`tutti models\` shows under which name.`);
+  if (!done) throw new TuttiError('pull_failed', `The download of ${model} broke off. The same command goes on with it.`);
+  const added = (await modelIds(api)).filter((id) => !before.has(id));
+  if (output.json) output.data({ model, ok: true, added });
+  else if (added.length === 0) output.line(`${model} is here. \`tutti models\` shows under which name.`);
+  else output.line(`${model} is here. Ask it: tutti run ${added[0]} "…"`);
 };
+
+async function modelIds(api: Api): Promise<string[]> {
+  const { models } = await api.call<{ models: { id: string }[] }>('GET', '/api/models');
+  return models.map(({ id }) => id);
+}

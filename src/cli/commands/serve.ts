@@ -5,7 +5,8 @@ import { TuttiError } from '../../errors/error.ts';
 import { createServer, type TuttiServer } from '../../server/app.ts';
 import { createTutti, type Tutti } from '../../tutti.ts';
 import type { CommandContext } from '../context.ts';
-import type { CommandRun } from '../program.ts';
+import type { CommandRun } from '../commands.ts';
+import { count } from '../output.ts';
 
 interface ServeOptions {
   readonly port?: number;
@@ -44,9 +45,6 @@ export const run: CommandRun = async (context, _args, given) => {
 };
 
 function overridesOf(options: ServeOptions): Record<string, unknown> {
-  if (options.port !== undefined && !Number.isInteger(options.port)) {
-    throw new TuttiError('invalid_request', '--port takes a whole number.', { param: 'port' });
-  }
   const log = options.logLevel === undefined ? undefined : { level: options.logLevel };
   const server = { port: options.port, host: options.host, log };
   return {
@@ -59,7 +57,7 @@ function announce({ output }: CommandContext, tutti: Tutti, url: string, warning
   for (const warning of warnings) output.note(`Warning: ${warning}`);
   if (output.json) return output.data({ ready: true, url, pid: process.pid });
   const models = tutti.registry.list().length;
-  output.line(`Tutti listens on ${url} with ${models} models (${url}/v1 for OpenAI clients, ${url}/docs for the rest).`);
+  output.line(`Tutti listens on ${url} with ${count(models, 'model')} (${url}/v1 for OpenAI clients, ${url}/docs for the rest).`);
 }
 
 /** SIGTERM and SIGINT end the server, SIGHUP reads the config again. */

@@ -1,0 +1,152 @@
+/** The commands and their options. Each command's module is loaded when it is called. `docs/cli.md` is held against this. */
+import { Command, Option } from 'commander';
+import { version } from '../version.ts';
+import type { CommandContext, GlobalOptions } from './context.ts';
+import { collected, numberIn, wholeNumber } from './option-values.ts';
+
+type Options = Readonly<Record<string, unknown>>;
+/** What a command's module exports. The number is the exit status; none is 0. */
+export type CommandRun = (context: CommandContext, args: readonly string[], options: Options) => Promise<number | void>;
+
+export interface Definition {
+  readonly load: () => Promise<{ readonly run: CommandRun }>;
+  /** Whether the command treats signals itself. */
+  readonly ownSignals: boolean;
+}
+
+export type Start = (definition: Definition, globals: GlobalOptions, args: readonly string[], options: Options) => Promise<void>;
+
+type Define = (
+  parent: Command,
+  usage: string,
+  description: string,
+  load: Definition['load'],
+  more?: { readonly ownSignals?: boolean },
+) => Command;
+
+/** The program; `start` is called with the command that the words name. */
+export function createProgram(start: Start): Command {
+  const program = new Command('tutti')
+    .description('Many models, one system: serve, combine and watch AI models.')
+    .version(version, '-V, --version', 'print the version')
+    .addOption(new Option('-c, --config <file>', 'the config file').env('TUTTI_CONFIG'))
+    .addOption(new Option('--url <url>', 'act on the server at this address').env('TUTTI_URL'))
+    .addOption(new Option('--key <key>', 'API key for that server').env('TUTTI_API_KEY'))
+    .option('--local', 'act in this process, even when a server runs here')
+    .option('--json', 'print JSON for programs')
+    .showHelpAfterError('(see tutti --help)')
+    .exitOverride();
+  const define: Define = (parent, usage, description, load, { ownSignals = false } = {}) => {
+    const command = parent.command(usage).description(description);
+    const path = parent === program ? command.name() : `${parent.name()} ${command.name()}`;
+    command.showHelpAfterError(`(see tutti ${path} --help)`);
+    return command.action(() =>
+      start({ load, ownSignals }, command.optsWithGlobals<GlobalOptions>(), command.args, command.opts()),
+    );
+  };
+  defineServing(program, define);
+  defineAsking(program, define);
+  defineModels(program, define);
+  defineWatching(program, define);
+  defineConfig(program, define);
+  return program;
+}
+
+function defineServing(program: Command, define: Define): void {
+  define(program, 'serve', 'start the server', () => import('./commands/serve.ts'), { ownSignals: true })
+    .option('-p, --port <port>', 'port to listen on (0: any)', wholeNumber(0, 65_535))
+    .option('--host <host>', 'address to listen on')
+    .option('--watch', 'reload the config when its file changes')
+    .option('--plugin <spec>', 'load this plug-in, too; may be given several times', collected)
+    .addOption(new Option('--log-level <level>', 'how much is logged').choices(['debug', 'info', 'warn', 'error', 'silent']));
+}
+
+function defineAsking(program: Command, define: Define): void {
+  const ask = (command: Command): Command =>
+    command
+      .option('--system <text>', 'instructions put before the conversation')
+      .option('--temperature <number>', 'randomness, 0 to 2', numberIn(0, 2))
+      .option('--max-tokens <number>', 'longest answer', wholeNumber(1))
+      .option('--seed <number>', 'makes sampling repeatable', wholeNumber(-Number.MAX_SAFE_INTEGER))
+      .option('--backend <id>', 'only models of this backend');
+  ask(
+    define(program, 'run [model] [text...]', 'ask once; without text it reads standard input', () => import('./commands/run.ts')),
+  )
+    .option('--capability <name>', 'let the router choose a model with this capability')
+    .option('--models <ids>', 'ask several models at once, separated by commas')
+    .option('--batch <file>', 'ask one model each line of a JSONL file (-: standard input)')
+    .option('--image <file>', 'send an image along; may be given several times', collected)
+    .option('--audio <file>', 'send a sound along; may be given several times', collected)
+    .option('--file <file>', 'send a file along; may be given several times', collected)
+    .option('--schema <file>', 'make the answer follow this JSON schema')
+    .option('--tools <file>', 'offer the tools of this JSON file (OpenAI’s format)')
+    .option('--logprobs', 'print each token’s probability')
+    .option('--priority <number>', 'larger goes first', wholeNumber(-Number.MAX_SAFE_INTEGER))
+    .option('--explain', 'print how the answer came about');
+  ask(define(program, 'chat [model]', 'talk with a model', () => import('./commands/chat.ts')));
+}
+
+function defineModels(program: Command, define: Define): void {
+  const models = define(program, 'models', 'list models, or change them', () => import('./commands/models-list.ts'))
+    .option('--capability <name>', 'only those with it, best first')
+    .option('--best', 'only the best with the capability')
+    // `add` has a --capability of its own: options before the subcommand are this one's, those after it are not.
+    .enablePositionalOptions();
+  define(models, 'info <id>', 'show all that is known of a model', () => import('./commands/models-info.ts'));
+  define(models, 'add <id>', 'register a model', () => import('./commands/models-add.ts'))
+    .option('--capability <names>', 'separated by commas')
+    .option('--device <device>', 'auto, cpu, cuda, metal, vulkan or gpu:N')
+    .option('--context-window <tokens>', 'tokens, prompt and answer together', wholeNumber(1))
+    .option('--set <key=value>', 'any other key, as in `tutti models set`; may be given several times', collected);
+  define(
+    models,
+    'set <id> <changes...>',
+    'change keys of a model: quality.vision=0.8 fallbacks=a,b pinned=true',
+    () => import('./commands/models-set.ts'),
+  );
+  define(models, 'remove <id>', 'take back what was registered', () => import('./commands/models-remove.ts'));
+  define(models, 'load <id>', 'load a model into memory', () => import('./commands/models-load.ts')).option(
+    '--no-wait',
+    'return at once',
+  );
+  define(models, 'unload <id>', 'free its memory', () => import('./commands/models-unload.ts'));
+  define(
+    models,
+    'swap <old> <new>',
+    'replace a loaded model without a failed request',
+    () => import('./commands/models-swap.ts'),
+  );
+  define(models, 'evict', 'unload idle models until so much is used', () => import('./commands/models-evict.ts')).requiredOption(
+    '--target-memory-mb <mb>',
+    'unload idle models, least recently used first, until at most so many MiB are used',
+    numberIn(0, Infinity),
+  );
+  define(program, 'pull <model>', 'download a model: hf:org/repo:Q4_K_M, or backend:name', () => import('./commands/pull.ts'));
+}
+
+function defineWatching(program: Command, define: Define): void {
+  define(program, 'ps', 'show what is loaded and how much memory it takes', () => import('./commands/ps.ts')).option(
+    '--stats',
+    'show statistics of the runs',
+  );
+  define(program, 'logs <model>', 'show what a model’s runner wrote', () => import('./commands/logs.ts')).option(
+    '-f, --follow',
+    'go on showing',
+  );
+}
+
+function defineConfig(program: Command, define: Define): void {
+  const config = program.command('config').description('check or write the config');
+  define(config, 'check', 'check the config: file, line and reason of every error', () => import('./commands/config-check.ts'));
+  define(config, 'init', 'write a commented tutti.yaml', () => import('./commands/config-init.ts'))
+    .option('--force', 'overwrite the file that is there')
+    .option('-o, --output <file>', 'where to write it', 'tutti.yaml');
+  define(config, 'schema', 'print the JSON Schema of the config, for editors', () => import('./commands/config-schema.ts'));
+  define(
+    config,
+    'show',
+    'print the config as it is after defaults and environment, without secrets',
+    () => import('./commands/config-show.ts'),
+  );
+  define(program, 'doctor', 'say what is here, what is missing and how to mend it', () => import('./commands/doctor.ts'));
+}
