@@ -62,14 +62,14 @@ export class Budget {
     this.#limits = this.#computeLimits();
   }
 
-  /** The places where the model may go, best first, each with its bytes. Errors: `load_failed`, those of the backend's `estimate`. */
+  /** The places where the model may go, best first (or `only` one of them), each with its bytes. Errors: `load_failed`, those of the backend's `estimate`. */
   async options(model: ModelDescriptor, backend: Backend, only?: DeviceId): Promise<PlacementOption[]> {
     const { fallbackToCpu, maxLoadedModels } = this.#settings;
     const threads = Math.max(1, Math.floor((this.#cores - 1) / maxLoadedModels));
     const places = placementsFor(model, { gpus: await this.#findGpus(), fallbackToCpu, threads, cores: this.#cores });
-    const wanted = places.filter((placement) => only === undefined || placement.device === only);
+    const wanted = places.filter(({ device }) => device === only);
     return Promise.all(
-      wanted.map(async (placement) => ({
+      (wanted.length > 0 ? wanted : places).map(async (placement) => ({
         placement,
         // A backend that cannot tell is charged what the file takes.
         memory: (await backend.estimate?.(model, placement)) ?? { [placement.device]: model.sizeBytes ?? 0 },

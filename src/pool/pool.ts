@@ -469,10 +469,14 @@ export class Pool implements AsyncDisposable {
 
   /** What is said of the model now: it may have been pinned since it was loaded. */
   #current(slot: Slot): ModelDescriptor {
+    if (slot.orphaned) return slot.model;
     try {
       return this.#options.describe(slot.model.id, { ignoreSwaps: true });
-    } catch {
-      return slot.model; // It was unregistered; it stays what it was until it goes.
+    } catch (error) {
+      this.#log.debug({ model: slot.model.id, err: error }, 'a loaded model was unregistered; it is unloaded when it is idle');
+      slot.orphaned = true;
+      slot.draining ??= 'asked';
+      return slot.model;
     }
   }
 

@@ -34,6 +34,8 @@ export interface Slot {
   draining: UnloadReason | null;
   /** The old one of a swap: stays until its name has moved. */
   guarded: boolean;
+  /** Its model was unregistered: it goes when it is idle. */
+  orphaned: boolean;
   idleTimer: Disposable | null;
   /** Settles when the slot is removed. */
   readonly gone: Deferred<void>;
@@ -57,6 +59,7 @@ export function newSlot(model: ModelDescriptor, backend: Backend, option: Placem
     held: false,
     draining: null,
     guarded: false,
+    orphaned: false,
     idleTimer: null,
     gone: deferred(),
   };

@@ -65,6 +65,8 @@ export interface WaitersOptions {
   readonly isLoading: (id: ModelId) => boolean;
 }
 
+const LONGEST_TIMER_MS = 2 ** 31;
+
 export class Waiters implements Iterable<Demand> {
   readonly #options: WaitersOptions;
   readonly #demands = new Map<ModelId, OwnDemand>();
@@ -153,7 +155,8 @@ export class Waiters implements Iterable<Demand> {
       signal.addEventListener('abort', onAbort, { once: true });
       waiter.watch.defer(() => signal.removeEventListener('abort', onAbort));
     }
-    if (deadline !== undefined) {
+    // Node's timers take no more; whoever would wait that long need not be told.
+    if (deadline !== undefined && deadline - clock.now() < LONGEST_TIMER_MS) {
       const late = (): void => this.#leave(waiter, queueTimeout(waiter.demand.id, isLoading(waiter.demand.id)));
       waiter.watch.use(clock.after(deadline - clock.now(), late));
     }

@@ -217,12 +217,19 @@ describe('a backend that was replaced by a reloaded config', () => {
 });
 
 describe('a model that is unregistered while it is loaded', () => {
-  it('stays for the calls under way and then goes when it is idle', async () => {
-    const { pool, registry, clock, monitor } = start({ models: { a: {} }, limits: { idleUnloadMs: 1000 } });
+  it('stays for the calls under way and goes with the last of them', async () => {
+    const { pool, registry, monitor } = start({ models: { a: {} } });
     const lease = await pool.acquire('gguf:a');
     registry.unregister('gguf:a');
     expect(pool.list().map(({ id }) => id)).toEqual(['gguf:a']);
     await lease.release();
+    await monitor.next('model.unloaded', ({ data }) => data.reason === 'asked');
+  });
+
+  it('goes after its idle time when nobody uses it', async () => {
+    const { pool, registry, clock, monitor } = start({ models: { a: {} }, limits: { idleUnloadMs: 1000 } });
+    await pool.preload('gguf:a');
+    registry.unregister('gguf:a');
     clock.advance(1000);
     await monitor.next('model.unloaded', ({ data }) => data.reason === 'idle');
   });
