@@ -1,7 +1,7 @@
 /** The whole HTTP surface: one row for each route, in one table, from which `/openapi.json` is made, too. */
 import { modelPatchSchema, modelRegistrationSchema } from '../registry/schema.ts';
 import type { Tutti } from '../tutti.ts';
-import { docsFile, docsPage } from './docs.ts';
+import { docsFile, docsPage, home } from './docs.ts';
 import { createHttpServer, type ServerOptions, type TuttiServer } from './http-server.ts';
 import { getMetrics } from './metrics/metrics.ts';
 import { chatCompletions } from './openai/chat.ts';
@@ -71,6 +71,7 @@ export const ROUTES: readonly Route[] = [
   route('GET', '/api/backends', { role: 'user', summary: 'The backends, and whether they answer', response: system.backendList, handle: system.listBackends }),
   route('GET', '/api/plugins', { role: 'user', summary: 'The plug-ins that are loaded', response: system.pluginList, handle: system.listPlugins }),
   route('POST', '/api/config/reload', { role: 'admin', summary: 'Read the config again', response: system.reloaded, handle: system.reloadConfig }),
+  route('GET', '/', { role: 'public', summary: 'Leads to /docs', response: 'text/html', handle: home }),
   route('GET', '/healthz', { role: 'public', summary: 'Whether the process lives', response: health.alive, handle: health.healthz }),
   route('GET', '/readyz', { role: 'public', summary: 'Whether it can answer requests; 503 while not', response: health.readiness, handle: health.readyz }),
   route('GET', '/metrics', { role: 'user', summary: 'Figures for Prometheus', response: 'text/plain', handle: getMetrics }),

@@ -35,6 +35,8 @@ export function createApp(options: AppOptions): FastifyInstance {
   const app = Fastify({
     logger: false,
     bodyLimit: Math.floor(config().max_body_mb * 1024 * 1024),
+    // Time to send a request; answers may take as long as they like.
+    requestTimeout: 300_000,
     genReqId: (raw) => requestId(raw.headers['x-request-id']),
     routerOptions: { ignoreTrailingSlash: true, maxParamLength: 1024 },
     // Bodies are checked by zod: without Fastify's own two compilers the server takes 9 MB less and starts sooner.

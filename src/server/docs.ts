@@ -4,6 +4,7 @@ import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
 import type { FastifyReply } from 'fastify';
 import { TuttiError } from '../errors/error.ts';
+import { version } from '../version.ts';
 import type { Call } from './route.ts';
 
 const PAGE = `<!doctype html>
@@ -32,6 +33,11 @@ const TYPES: Readonly<Record<string, string>> = {
 };
 /** Everything comes from here. Swagger UI writes styles into the page, and its icons are data URLs. */
 const POLICY = "default-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; frame-ancestors 'none'";
+
+/** Whoever opens the address in a browser finds the page. */
+export function home(call: Call): FastifyReply | { name: string; version: string } {
+  return call.services.config().docs ? call.reply.redirect('/docs') : { name: 'tutti', version };
+}
 
 export function docsPage(call: Call): FastifyReply {
   assertEnabled(call);

@@ -52,6 +52,11 @@ describe('a JSON body', () => {
     );
   });
 
+  it('may not be nested without end', () => {
+    expect(() => parse(`${'['.repeat(256)}${']'.repeat(256)}`)).not.toThrow();
+    expect(() => parse(`${'['.repeat(100_000)}${']'.repeat(100_000)}`)).toThrow(/256 levels/);
+  });
+
   it('survives deep nesting', () => {
     expect(findJsonError('['.repeat(200_000))).toBe(200_000);
   });

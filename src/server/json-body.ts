@@ -5,6 +5,24 @@ import { TuttiError } from '../errors/error.ts';
 export function parseJsonBody(body: Buffer): unknown {
   const text = stripBom(body.toString('utf8'));
   if (text.trim() === '') return undefined;
+  const value = parse(text);
+  if (isDeeperThan(value, MAX_DEPTH)) {
+    throw new TuttiError('invalid_json', `The body is nested more than ${MAX_DEPTH} levels deep.`);
+  }
+  return value;
+}
+
+/** What reads the body later may do so by recursion, and must not run out of stack. */
+const MAX_DEPTH = 256;
+
+function isDeeperThan(value: unknown, levels: number): boolean {
+  if (typeof value !== 'object' || value === null) return false;
+  if (levels === 0) return true;
+  for (const inner of Array.isArray(value) ? value : Object.values(value)) if (isDeeperThan(inner, levels - 1)) return true;
+  return false;
+}
+
+function parse(text: string): unknown {
   try {
     return JSON.parse(text);
   } catch (cause) {

@@ -76,7 +76,7 @@ export class ResponseStream {
     this.#pending += text;
     this.#flush();
     this.#stopTimer();
-    this.#open();
+    this.open();
     this.#raw.end();
   }
 
@@ -93,7 +93,7 @@ export class ResponseStream {
   cut(text = ''): void {
     this.#stopTimer();
     if (this.#raw.destroyed) return;
-    this.#open();
+    this.open();
     const last = this.#pending + text;
     this.#pending = '';
     const { socket } = this.#raw;
@@ -102,7 +102,8 @@ export class ResponseStream {
     else this.#raw.write(last, () => socket.destroySoon());
   }
 
-  #open(): void {
+  /** Sends the status and the headers now, where the first text may be long in coming. */
+  open(): void {
     if (this.#raw.headersSent || this.#raw.destroyed) return;
     this.#reply.hijack();
     const headers = this.#reply.getHeaders() as OutgoingHttpHeaders;
@@ -120,7 +121,7 @@ export class ResponseStream {
     const text = this.#pending;
     this.#pending = '';
     if (text === '' || this.#raw.destroyed || this.#raw.writableEnded) return;
-    this.#open();
+    this.open();
     this.#lastWrite = this.#options.clock.monotonic();
     if (!this.#raw.write(text)) this.#congested = true;
   };

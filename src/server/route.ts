@@ -7,6 +7,7 @@ import type { Logger } from '../contracts/logger.ts';
 import type { Principal } from '../contracts/principal.ts';
 import type { RunId } from '../contracts/vocabulary.ts';
 import type { Tutti } from '../tutti.ts';
+import { errorEvent, toTuttiError } from './errors.ts';
 import type { Metrics } from './metrics/metrics.ts';
 import { ResponseStream, type ResponseStreamOptions } from './response-stream.ts';
 import type { ServerConfig } from './schema.ts';
@@ -80,6 +81,20 @@ export function openStream(call: Call<unknown, unknown>, contentType: ResponseSt
   const { clock, config } = call.services;
   const keepAliveMs = contentType === 'text/event-stream' ? config().keep_alive_seconds * 1000 : 0;
   return new ResponseStream(call.reply, { contentType, clock, keepAliveMs });
+}
+
+/**
+ * Ends a streamed answer that failed. Before anything was sent the error is thrown on, and answered with its own status;
+ * after that the error is the last thing that is sent, and the connection is cut: never as if complete.
+ */
+export function failStream(call: Call<unknown, unknown>, stream: ResponseStream, thrown: unknown, write = errorEvent): void {
+  const error = toTuttiError(thrown, call.signal);
+  if (!stream.isOpen) {
+    stream.abandon();
+    throw error;
+  }
+  if (error.code === 'internal_error') call.services.log.error({ err: thrown, id: call.request.id }, 'a bug: please report it');
+  stream.cut(write(error));
 }
 
 /** Names the run in the answer, whatever becomes of it. */

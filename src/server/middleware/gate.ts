@@ -87,11 +87,13 @@ export function installGate(app: FastifyInstance, { config, budgets, inflight, i
   function logWhenClosed(request: FastifyRequest, reply: FastifyReply): void {
     const start = clock.monotonic();
     reply.raw.once('close', () => {
-      log.info(
+      const line = request.caller === null ? log.debug : log.info; // probes come every few seconds
+      line.call(
+        log,
         {
           id: request.id,
           method: request.method,
-          path: request.routeOptions.url ?? 'unknown',
+          path: request.url.split('?', 1)[0],
           status: reply.raw.statusCode,
           complete: reply.raw.writableFinished,
           ms: Math.round(clock.monotonic() - start),

@@ -5,9 +5,8 @@ import type { Execution } from '../../contracts/library.ts';
 import type { ProgressPart } from '../../contracts/part.ts';
 import type { RunRecord } from '../../contracts/run.ts';
 import { collectAnswer } from '../../composition/answer.ts';
-import { errorEvent, toTuttiError } from '../errors.ts';
 import { readLocalImages } from '../media-urls.ts';
-import { mediaAccess, nameRun, openStream, type Call } from '../route.ts';
+import { failStream, mediaAccess, nameRun, openStream, type Call } from '../route.ts';
 import type { ChatCompletion } from '../wire/chat.ts';
 import { detailsOf, wasAltered, type WireDetails } from '../details.ts';
 import { ChatChunks } from './chat-chunks.ts';
@@ -73,13 +72,7 @@ async function streamed(call: Call<ChatRequest>, execution: Execution, input: Ch
     const run = execution.record();
     stream.end(chunks.end({ usage: run.usage, tutti: detailsIfAltered(call, run) }));
   } catch (thrown) {
-    const error = toTuttiError(thrown, call.signal);
-    if (!stream.isOpen) {
-      stream.abandon();
-      throw error;
-    }
-    // Never as if complete: the error, no [DONE], and the connection is cut.
-    stream.cut(errorEvent(error));
+    failStream(call, stream, thrown);
   } finally {
     progress.stop();
   }

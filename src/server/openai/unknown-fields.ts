@@ -17,8 +17,11 @@ export function nameIgnored(call: Call<unknown, unknown>, run: RunRecord, extra:
   if (extra === undefined || run.backend === null || call.reply.raw.headersSent) return;
   const backend = call.services.tutti.backends.list().find(({ id }) => id === run.backend);
   if (backend?.residency !== 'local') return;
-  call.reply.header('x-tutti-ignored', Object.keys(extra).map(headerSafe).join(', '));
+  call.reply.header('x-tutti-ignored', Object.keys(extra).slice(0, MAX_NAMED).map(headerSafe).join(', '));
 }
+
+/** Clients limit the size of headers. */
+const MAX_NAMED = 32;
 
 /** Field names are the client’s: whatever may not stand in a header is percent-encoded. */
 function headerSafe(name: string): string {

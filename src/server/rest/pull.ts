@@ -2,9 +2,8 @@
 import type { FastifyReply } from 'fastify';
 import { z } from 'zod';
 import { toErrorBody } from '../../errors/error.ts';
-import { errorEvent, toTuttiError } from '../errors.ts';
 import { flag } from '../query.ts';
-import { openStream, type Call } from '../route.ts';
+import { failStream, openStream, type Call } from '../route.ts';
 
 export const pullBody = z.strictObject({ model: z.string().min(1).describe('`hf:org/repo:Q4_K_M`, or `ollama01:qwen3`.') });
 
@@ -35,12 +34,7 @@ async function pull(call: Call<unknown, unknown>, model: string): Promise<Fastif
       line({ item: model, status: 'success', done_bytes: null, total_bytes: null }) + (asLines ? '' : 'data: [DONE]\n\n'),
     );
   } catch (thrown) {
-    const error = toTuttiError(thrown, call.signal);
-    if (!stream.isOpen) {
-      stream.abandon();
-      throw error;
-    }
-    stream.cut(asLines ? line(toErrorBody(error)) : errorEvent(error));
+    failStream(call, stream, thrown, (error) => line(toErrorBody(error)));
   }
   return call.reply;
 }
@@ -53,20 +47,15 @@ export async function modelLogs(call: Call<unknown, z.output<typeof logsQuery>>)
   const stream = openStream(call, 'text/plain; charset=utf-8');
   try {
     const lines = call.services.tutti.logs(call.params.model ?? '', { follow: call.query.follow, signal });
+    stream.open();
     for await (const text of lines) {
       stream.write(`${text}\n`);
       if (stream.isCongested) await stream.drained();
     }
+    stream.end();
   } catch (thrown) {
-    if (!stream.isOpen && !call.services.stopping.aborted) {
-      stream.abandon();
-      throw thrown;
-    }
-    if (!call.services.stopping.aborted) {
-      stream.cut();
-      return call.reply;
-    }
+    if (call.services.stopping.aborted) stream.end();
+    else failStream(call, stream, thrown, () => '');
   }
-  stream.end();
   return call.reply;
 }
