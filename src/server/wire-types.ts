@@ -9,6 +9,7 @@ import type { embeddingsRequest, EmbeddingsResponse } from './openai/embeddings.
 import type { readiness } from './rest/health.ts';
 import type { batchBody, inferenceBody, parallelBody, WireAnswer, WireResults } from './rest/inference.ts';
 import type { WireRankedModel } from './rest/models.ts';
+import type { WirePull } from './rest/pull.ts';
 import type { evicted, WirePool } from './rest/pool.ts';
 import type { cancelled, runPage, WireStats } from './rest/runs.ts';
 import type { capabilityList, counted, pluginList, reloaded, WireBackend, WireStatus } from './rest/system.ts';
@@ -29,17 +30,8 @@ export type {
   TuttiSettings,
 };
 export type { WireAnswer, WireBackend, WireConfidence, WireDetails, WireError, WireEvent, WireModel, WireModelState };
-export type { WireModelStatus, WirePool, WireRankedModel, WireResults, WireRoute, WireRun, WireRunSummary, WireStats };
+export type { WireModelStatus, WirePool, WirePull, WireRankedModel, WireResults, WireRoute, WireRun, WireRunSummary, WireStats };
 export type { WireStatus, WireStep, WireUsage };
-
-/** One download step, as an event or a line. */
-export interface WirePull {
-  readonly item: string;
-  /** `success` at the end. */
-  readonly status: string;
-  readonly done_bytes: number | null;
-  readonly total_bytes: number | null;
-}
 
 /** What each route that answers JSON takes and gives, for typed clients. Bodies are as they are sent: defaults may be left out. */
 export interface Endpoints {

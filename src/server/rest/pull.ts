@@ -1,11 +1,20 @@
 /** Streams of text: the download of a model, and the lines of its runner. */
 import type { FastifyReply } from 'fastify';
 import { z } from 'zod';
-import { toErrorBody } from '../../errors/error.ts';
+import { toErrorBody, type ErrorBody } from '../../errors/error.ts';
 import { flag } from '../query.ts';
 import { failStream, openStream, type Call } from '../route.ts';
 
 export const pullBody = z.strictObject({ model: z.string().min(1).describe('`hf:org/repo:Q4_K_M`, or `ollama01:qwen3`.') });
+
+/** One step of a download, as an event or a line. */
+export interface WirePull {
+  readonly item: string;
+  /** `success` at the end. */
+  readonly status: string;
+  readonly done_bytes: number | null;
+  readonly total_bytes: number | null;
+}
 
 /** `POST /api/models/pull`, with the model in the body. */
 export function pullNamed(call: Call<z.output<typeof pullBody>>): Promise<FastifyReply> {
@@ -24,7 +33,8 @@ export function pullModel(call: Call): Promise<FastifyReply> {
 async function pull(call: Call<unknown, unknown>, model: string): Promise<FastifyReply> {
   const asLines = call.request.headers.accept?.includes('application/x-ndjson') ?? false;
   const stream = openStream(call, asLines ? 'application/x-ndjson' : 'text/event-stream');
-  const line = (value: unknown): string => (asLines ? `${JSON.stringify(value)}\n` : `data: ${JSON.stringify(value)}\n\n`);
+  const line = (value: WirePull | ErrorBody): string =>
+    asLines ? `${JSON.stringify(value)}\n` : `data: ${JSON.stringify(value)}\n\n`;
   try {
     for await (const step of call.services.tutti.pull(model, { signal: call.signal })) {
       stream.write(line({ item: step.item, status: step.status, done_bytes: step.doneBytes, total_bytes: step.totalBytes }));

@@ -1,17 +1,9 @@
 /** Events on the wire: the same types, with their data in snake_case, seconds and MiB. */
-import { z } from 'zod';
 import type { EventData, EventType, TuttiEvent } from '../../contracts/event.ts';
 import type { Memory } from '../../contracts/backend.ts';
 import { mebibytes, present, seconds, toWireConfidence, toWireUsage } from './answer.ts';
 import { toWireError, toWireRoute, toWireRunSummary } from './runs.ts';
 
-export const wireEvent = z.strictObject({
-  id: z.int(),
-  type: z.string(),
-  at: z.number(),
-  run_id: z.string().nullable(),
-  data: z.record(z.string(), z.unknown()),
-});
 export interface WireEvent {
   readonly id: number;
   readonly type: EventType;
