@@ -144,6 +144,15 @@ describe('openai-compatible', () => {
     });
   });
 
+  it('keeps the query of its address, as Azure wants it', async () => {
+    const made = await start();
+    const config = openAiCompatibleConfig.parse({ base_url: `${made.upstream.url}/v1/?api-version=1` });
+    const context: BackendContext = { id: 'azure', dataDir: '/nonexistent', log: SILENT_LOGGER, clock: made.clock };
+    await using backend = await openAiCompatibleBackend.create(config, context);
+    await backend.list(signal);
+    expect(made.upstream.requests.at(-1)?.path).toBe('/v1/models?api-version=1');
+  });
+
   it('uses connections again after whole answers', async () => {
     const made = await start();
     for (let i = 0; i < 6; i++) await chat(made, 'echo', ask('hi'));

@@ -8,7 +8,7 @@ import type { Quirks } from '../openai-protocol/quirks.ts';
 import { isLoopback } from '../upstream/loopback.ts';
 import { RemoteModel } from '../upstream/remote-model.ts';
 import { Upstream } from '../upstream/upstream.ts';
-import { PRESETS, type Preset } from '../openai-protocol/presets.ts';
+import { presetAt, PRESETS, type Preset } from '../openai-protocol/presets.ts';
 import type { OpenAiCompatibleConfig } from './schema.ts';
 
 export class OpenAiCompatibleBackend implements Backend {
@@ -24,9 +24,10 @@ export class OpenAiCompatibleBackend implements Backend {
   readonly #open = new Set<RemoteModel>();
 
   constructor(config: OpenAiCompatibleConfig, context: BackendContext) {
-    const preset: Preset | undefined = config.preset && PRESETS[config.preset];
-    const baseUrl = config.base_url ?? preset?.baseUrl;
+    const named: Preset | undefined = config.preset && PRESETS[config.preset];
+    const baseUrl = config.base_url ?? named?.baseUrl;
     if (baseUrl === undefined) throw new TuttiError('config_invalid', `backends.${context.id}: give base_url, or a preset.`);
+    const preset = named ?? presetAt(baseUrl);
     const key = config.api_key ?? (preset?.keyVariable ? process.env[preset.keyVariable] : undefined);
     this.id = context.id;
     this.onThisMachine = isLoopback(baseUrl);

@@ -4,7 +4,12 @@ import { PRESET_NAMES } from '../openai-protocol/presets.ts';
 
 export const openAiCompatibleConfig = z
   .strictObject({
-    preset: z.enum(PRESET_NAMES).optional().describe('A provider whose address, key variable and dialect are known.'),
+    preset: z
+      .enum(PRESET_NAMES)
+      .optional()
+      .describe(
+        'A provider whose address, key variable and dialect are known. Default: the one that base_url belongs to, if any.',
+      ),
     base_url: z
       .url({ protocol: /^https?$/ })
       .optional()

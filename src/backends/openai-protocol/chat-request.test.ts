@@ -34,6 +34,17 @@ describe('a chat request', () => {
     );
     expect(body).toEqual({ model: 'm', messages: [{ role: 'user', content: 'hi' }], random_seed: 1, safe: true, stream: true });
   });
+  it('leaves out what some models alone refuse', () => {
+    const quirks = { leaveOutFor: [{ models: /^o3/, settings: ['temperature'] }] };
+    expect(chatRequest('openai/o3-mini', input({ temperature: 0, seed: 1 }), quirks)).toMatchObject({ seed: 1 });
+    expect(chatRequest('openai/o3-mini', input({ temperature: 0 }), quirks)).not.toHaveProperty('temperature');
+    expect(chatRequest('gpt-4o', input({ temperature: 0 }), quirks)).toMatchObject({ temperature: 0 });
+  });
+  it('asks for log-probabilities by number where the server counts them', () => {
+    const body = chatRequest('m', input({ logprobs: true, top_logprobs: 3 }), { logprobsAsCount: true });
+    expect(body).toMatchObject({ logprobs: 3 });
+    expect(body).not.toHaveProperty('top_logprobs');
+  });
   it('passes on unknown fields, but never over its own', () => {
     expect(
       chatRequest(

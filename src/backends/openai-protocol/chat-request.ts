@@ -8,10 +8,15 @@ export function chatRequest(model: string, input: ChatInput, quirks: Quirks): Re
   const body: Record<string, unknown> = { ...quirks.fixed, ...extra, model, messages: chatMessages(messages, quirks) };
   const limit = max_completion_tokens ?? max_tokens ?? quirks.defaultMaxTokens;
   if (limit !== undefined) body[quirks.maxTokensField ?? 'max_tokens'] = limit;
+  const unwanted = leftOut(model, quirks);
   for (const [key, value] of Object.entries(settings)) {
-    if (value == null || quirks.leaveOut?.includes(key)) continue;
+    if (value == null || unwanted.has(key)) continue;
     if (key === 'n' && (value === 1 || !quirks.nativeChoices)) continue;
     body[quirks.rename?.[key] ?? key] = value;
+  }
+  if (quirks.logprobsAsCount && body['logprobs'] !== undefined) {
+    body['logprobs'] = body['logprobs'] === true ? Math.max(1, input.top_logprobs ?? 1) : 0;
+    delete body['top_logprobs'];
   }
   if (Array.isArray(body['tools']) && body['tools'].length === 0) delete body['tools']; // an empty list is an error at most servers
   if (response_format?.type === 'grammar') {
@@ -28,6 +33,11 @@ export function chatRequest(model: string, input: ChatInput, quirks: Quirks): Re
   if (quirks.streamOptions ?? true) body['stream_options'] = { include_usage: true };
   else delete body['stream_options'];
   return body;
+}
+
+function leftOut(model: string, { leaveOut = [], leaveOutFor = [] }: Quirks): ReadonlySet<string> {
+  const name = model.slice(model.lastIndexOf('/') + 1);
+  return new Set([...leaveOut, ...leaveOutFor.filter(({ models }) => models.test(name)).flatMap(({ settings }) => settings)]);
 }
 
 function chatMessages(messages: readonly ChatMessage[], quirks: Quirks): readonly unknown[] {

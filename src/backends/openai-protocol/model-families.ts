@@ -43,6 +43,7 @@ export const MODEL_FAMILIES: readonly ModelFamily[] = [
   { pattern: /^kimi-k2.*thinking/, capabilities: thinking, contextWindow: 262_144 },
   { pattern: /^kimi-k2\.[5-9]/, capabilities: all, contextWindow: 262_144 },
   { pattern: /^kimi-k2/, capabilities: tools, contextWindow: 131_072 },
+  { pattern: /^kimi/, capabilities: all, contextWindow: 262_144 },
   { pattern: /^moonshot-v1-(\d+k-)?.*vision/, capabilities: seeing },
   { pattern: /^moonshot-v1/, capabilities: tools },
   // DeepSeek

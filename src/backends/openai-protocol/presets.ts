@@ -1,12 +1,18 @@
+import { isLoopback } from '../upstream/loopback.ts';
 import type { Quirks } from './quirks.ts';
 
 /** A provider as data. Whatever is given in the config goes over it. */
 export interface Preset {
   readonly baseUrl: string;
+  /** Other hosts of the same provider. */
+  readonly otherHosts?: readonly string[];
   /** The environment variable that holds the key, by the provider's own custom; null: the server takes none. */
   readonly keyVariable: string | null;
   readonly quirks: Quirks;
 }
+
+/** What models that reason before they answer take no other value of than their own. */
+const SAMPLING = ['temperature', 'top_p', 'presence_penalty', 'frequency_penalty', 'logit_bias', 'logprobs', 'top_logprobs'];
 
 const LOCAL_SAMPLING: Quirks = { reasoningField: 'reasoning_content' };
 
@@ -18,15 +24,24 @@ export const PRESETS = {
   openai: {
     baseUrl: 'https://api.openai.com/v1',
     keyVariable: 'OPENAI_API_KEY',
-    quirks: { maxTokensField: 'max_completion_tokens', developerRole: true, nativeChoices: true, leaveOut: ['top_k', 'min_p'] },
+    quirks: {
+      maxTokensField: 'max_completion_tokens',
+      developerRole: true,
+      nativeChoices: true,
+      leaveOut: ['top_k', 'min_p'],
+      leaveOutFor: [{ models: /^(o[134]|gpt-5(?!.*chat))/, settings: SAMPLING }],
+    },
   },
   moonshot: {
     baseUrl: 'https://api.moonshot.ai/v1',
+    otherHosts: ['api.moonshot.cn'],
     keyVariable: 'MOONSHOT_API_KEY',
     quirks: {
+      maxTokensField: 'max_completion_tokens',
       reasoningField: 'reasoning_content',
-      nativeChoices: true,
       leaveOut: ['top_k', 'min_p', 'logprobs', 'top_logprobs', 'logit_bias', 'seed'],
+      // From K2.5 on sampling is fixed, and another value is an error.
+      leaveOutFor: [{ models: /^kimi-(k2\.[5-9]|k[3-9])/, settings: SAMPLING }],
     },
   },
   openrouter: {
@@ -47,7 +62,7 @@ export const PRESETS = {
   together: {
     baseUrl: 'https://api.together.xyz/v1',
     keyVariable: 'TOGETHER_API_KEY',
-    quirks: { nativeChoices: true, leaveOut: ['top_logprobs', 'parallel_tool_calls'] },
+    quirks: { nativeChoices: true, logprobsAsCount: true, leaveOut: ['parallel_tool_calls'] },
   },
   mistral: {
     baseUrl: 'https://api.mistral.ai/v1',
@@ -56,7 +71,7 @@ export const PRESETS = {
       rename: { seed: 'random_seed' },
       streamOptions: false,
       nativeChoices: true,
-      leaveOut: ['logprobs', 'top_logprobs', 'logit_bias', 'top_k', 'min_p', 'user', 'reasoning_effort'],
+      leaveOut: ['logprobs', 'top_logprobs', 'logit_bias', 'top_k', 'min_p', 'user'],
     },
   },
   deepseek: {
@@ -86,3 +101,11 @@ export const PRESETS = {
 
 export type PresetName = keyof typeof PRESETS;
 export const PRESET_NAMES = Object.keys(PRESETS) as [PresetName, ...PresetName[]];
+
+/** The preset that an address belongs to, so that `base_url` alone is enough for a known provider; null for others and for local servers. */
+export function presetAt(baseUrl: string): Preset | null {
+  if (isLoopback(baseUrl)) return null;
+  const { hostname } = new URL(baseUrl);
+  const presets: readonly Preset[] = Object.values(PRESETS);
+  return presets.find((preset) => new URL(preset.baseUrl).hostname === hostname || preset.otherHosts?.includes(hostname)) ?? null;
+}

@@ -15,6 +15,10 @@ export interface Quirks {
   readonly streamOptions?: boolean;
   /** Settings that the server refuses or ignores: they are left out, as they are wishes and not part of the question. */
   readonly leaveOut?: readonly string[];
+  /** The same for some of its models: those whose name, without the maker's prefix, the pattern fits. */
+  readonly leaveOutFor?: readonly { readonly models: RegExp; readonly settings: readonly string[] }[];
+  /** Whether `logprobs` is a number, how many alternatives are wanted, instead of true. Default false. */
+  readonly logprobsAsCount?: boolean;
   /** Fields of messages that the server refuses. */
   readonly leaveOutOfMessages?: readonly string[];
   /** Settings under another name: `{ seed: 'random_seed' }`. */

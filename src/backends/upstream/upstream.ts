@@ -12,7 +12,7 @@ import { Slots } from './slots.ts';
 export interface UpstreamOptions {
   /** How messages name it: the backend's id. */
   readonly name: string;
-  /** With the path that all requests begin with: `https://api.openai.com/v1`. */
+  /** With the path that all requests begin with (`https://api.openai.com/v1`), and a query that all end with (`?api-version=…`). */
   readonly baseUrl: string;
   readonly headers?: Readonly<Record<string, string>>;
   /** The longest silence, in milliseconds, from sending a request or between bytes. */
@@ -59,6 +59,7 @@ export class Upstream implements AsyncDisposable {
   readonly baseUrl: string;
   readonly #pool: Pool;
   readonly #prefix: string;
+  readonly #query: string;
   readonly #options: UpstreamOptions;
   readonly #slots: Slots;
   #disposed: Promise<void> | null = null;
@@ -69,6 +70,7 @@ export class Upstream implements AsyncDisposable {
     this.baseUrl = options.baseUrl;
     this.#options = options;
     this.#prefix = url.pathname.replace(/\/+$/, '');
+    this.#query = url.search;
     this.#slots = new Slots(options.maxConcurrency ?? null);
     // Silence is watched here, by Tutti's clock, so undici's own timers are off.
     this.#pool = new Pool(url.origin, {
@@ -106,7 +108,7 @@ export class Upstream implements AsyncDisposable {
     try {
       const { statusCode, headers, body } = await this.#pool.request({
         method: request.method,
-        path: this.#prefix + request.path,
+        path: this.#prefix + request.path + this.#query,
         headers: {
           ...this.#options.headers,
           ...(request.body !== undefined && { 'content-type': 'application/json' }),
