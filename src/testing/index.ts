@@ -4,20 +4,21 @@
  * @module tutti/testing
  */
 export { FakeClock } from './fake-clock.ts';
-export { FakeBackend, type FakeBackendOptions, type FakeCall, type FakeLoad, type FakeModelScript } from './fake-backend.ts';
+export { FakeBackend, type FakeBackendOptions, type FakeLoad, type FakeModelScript } from './fake-backend.ts';
+export type { FakeCall } from './fake-model.ts';
 export { type FakeAnswer } from './fake-answer.ts';
 export { EventMonitor } from './event-monitor.ts';
 export { collect, collectParts, summarize, type Collected, type CollectedChoice } from './collect.ts';
 export { checkParts } from './check-parts.ts';
-export {
-  backendContract,
-  type BackendContractSetup,
-  type ChatCase,
-  type ContractSubject,
-  type FaultCase,
-  type Feature,
-  type TestRunner,
-} from './backend-contract.ts';
+export { backendContract } from './backend-contract.ts';
+export type {
+  BackendContractSetup,
+  ChatCase,
+  ContractSubject,
+  FaultCase,
+  Feature,
+  TestRunner,
+} from './backend-contract-setup.ts';
 export { createFakeUpstream, cutBytes, FakeUpstream, type UpstreamBehaviour } from './fake-upstream.ts';
 export { type UpstreamModel, type UpstreamRequestRecord } from './fake-exchange.ts';
 export { upstreamFaults, type UpstreamSubject } from './upstream-faults.ts';

@@ -1,5 +1,5 @@
 import type { ChatInput } from '../contracts/chat.ts';
-import type { ContractSubject, FaultCase } from './backend-contract.ts';
+import type { ContractSubject, FaultCase } from './backend-contract-setup.ts';
 import type { FakeClock } from './fake-clock.ts';
 import type { FakeUpstream } from './fake-upstream.ts';
 

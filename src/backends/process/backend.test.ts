@@ -10,7 +10,8 @@ import { SILENT_LOGGER } from '../../contracts/logger.ts';
 import { LOCAL_PRINCIPAL } from '../../contracts/principal.ts';
 import { systemClock } from '../../lib/clock.ts';
 import { readLines } from '../../lib/json-lines.ts';
-import { backendContract, type ContractSubject } from '../../testing/backend-contract.ts';
+import { backendContract } from '../../testing/backend-contract.ts';
+import type { ContractSubject } from '../../testing/backend-contract-setup.ts';
 import { collect, collectParts } from '../../testing/collect.ts';
 import { processBackend, processConfig } from './schema.ts';
 
