@@ -15,6 +15,8 @@ export interface PullFromHubOptions {
   readonly directory: string;
   /** Stops the download. What has arrived stays, and the next pull goes on from there. */
   readonly signal: AbortSignal;
+  /** Where the two below are looked for. Default `process.env`. */
+  readonly environment?: Readonly<Record<string, string | undefined>>;
   /** The hub's address. Default `HF_ENDPOINT`, else `https://huggingface.co`. */
   readonly endpoint?: string;
   /** Sent to the hub's own origin only. Default `HF_TOKEN`, else `HUGGING_FACE_HUB_TOKEN`, else none. */
@@ -68,8 +70,9 @@ export async function* pullFromHub(reference: string, options: PullFromHubOption
 }
 
 function readEnvironment(options: PullFromHubOptions): Pick<HubAccess, 'endpoint' | 'token'> {
-  const endpoint = options.endpoint ?? (process.env['HF_ENDPOINT'] || 'https://huggingface.co');
-  const token = options.token ?? (process.env['HF_TOKEN'] || process.env['HUGGING_FACE_HUB_TOKEN'] || null);
+  const environment = options.environment ?? process.env;
+  const endpoint = options.endpoint ?? (environment['HF_ENDPOINT'] || 'https://huggingface.co');
+  const token = options.token ?? (environment['HF_TOKEN'] || environment['HUGGING_FACE_HUB_TOKEN'] || null);
   if (!/^https?:$/.test(URL.parse(endpoint)?.protocol ?? '')) {
     throw new TuttiError(
       'invalid_request',
