@@ -1,4 +1,4 @@
-/** One local model in memory, or on its way in or out. Written by the pool only. */
+/** One local model in memory, or on its way in or out. Written by `LocalModels` only. */
 import type { Backend, Memory, OpenModel, Placement } from '../contracts/backend.ts';
 import type { EventData } from '../contracts/event.ts';
 import type { ModelDescriptor } from '../contracts/model.ts';
@@ -36,7 +36,6 @@ export interface Slot {
   guarded: boolean;
   /** Its model was unregistered: it goes when it is idle. */
   orphaned: boolean;
-  idleTimer: Disposable | null;
   /** Settles when the slot is removed. */
   readonly gone: Deferred<void>;
 }
@@ -60,7 +59,6 @@ export function newSlot(model: ModelDescriptor, backend: Backend, option: Placem
     draining: null,
     guarded: false,
     orphaned: false,
-    idleTimer: null,
     gone: deferred(),
   };
 }
