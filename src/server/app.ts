@@ -19,7 +19,7 @@ import * as runs from './rest/runs.ts';
 import * as system from './rest/system.ts';
 import { route, type Route } from './route.ts';
 import type { ServerConfig } from './schema.ts';
-import { chatCompletion } from './wire/chat.ts';
+import { chatChunk, chatCompletion } from './wire/chat.ts';
 import { openaiModel, openaiModelList, wireModel, wireModelStatus } from './wire/models.ts';
 import { wireRun } from './wire/runs.ts';
 
@@ -30,7 +30,7 @@ const SSE = 'text/event-stream';
 // oxfmt-ignore
 export const ROUTES: readonly Route[] = [
   // OpenAI's API.
-  route('POST', '/v1/chat/completions', { role: 'user', spends: true, summary: 'Answer a conversation, whole or streamed', body: chatRequest, response: chatCompletion, handle: chatCompletions }),
+  route('POST', '/v1/chat/completions', { role: 'user', spends: true, summary: 'Answer a conversation, whole or streamed', body: chatRequest, response: chatCompletion, events: chatChunk, handle: chatCompletions }),
   route('POST', '/v1/embeddings', { role: 'user', spends: true, summary: 'Vectors of texts', body: embeddingsRequest, response: embeddingsResponse, handle: embeddings }),
   route('GET', '/v1/models', { role: 'user', summary: 'All models', response: openaiModelList, handle: openaiModels.listModels }),
   route('GET', '/v1/models/{model}', { role: 'user', summary: 'One model', response: openaiModel, handle: openaiModels.getModel }),

@@ -31,7 +31,7 @@ export interface TuttiServer {
   listen(): Promise<{ readonly url: string }>;
   /**
    * Refuses new work (503 `shutting_down`), ends event streams, waits up to `graceMs` (default: the config’s
-   * `grace_seconds`) for what runs, then aborts the rest and closes. May be called twice.
+   * `grace_seconds`) for what runs, then aborts the rest and closes. Called again it can only hurry: the shortest time counts.
    */
   close(options?: { readonly graceMs?: number }): Promise<void>;
 }
@@ -55,6 +55,9 @@ export function createHttpServer(
   const metrics = config.metrics ? new Metrics(tutti) : null;
   const app = createApp({ routes, tutti, clock, log, inflight, inProcess, budgets, metrics, config: () => current });
   let closing: Promise<void> | null = null;
+  /** Settles when what runs has had its time. */
+  const patience = Promise.withResolvers<void>();
+  const timers: Disposable[] = [];
 
   async function listen(): Promise<{ url: string }> {
     const { host, port, api_keys } = config;
@@ -73,31 +76,35 @@ export function createHttpServer(
     return { url: `http://${address.family === 'IPv6' ? `[${address.address}]` : address.address}:${address.port}` };
   }
 
-  async function stop(graceMs: number): Promise<void> {
+  async function stop(): Promise<void> {
     inflight.drain();
-    await within(inflight.idle(), graceMs, clock);
+    await Promise.race([inflight.idle(), patience.promise]);
     inflight.abort();
-    await within(inflight.idle(), ABORT_MS, clock);
+    await Promise.race([inflight.idle(), after(ABORT_MS)]);
     reloaded[Symbol.dispose]();
     budgets[Symbol.dispose]();
     metrics?.[Symbol.dispose]();
     app.server.closeAllConnections();
     await app.close();
+    for (const timer of timers) timer[Symbol.dispose]();
+  }
+
+  function after(ms: number): Promise<void> {
+    return new Promise((resolve) => timers.push(clock.after(ms, resolve)));
+  }
+
+  function close(graceMs: number): Promise<void> {
+    if (graceMs <= 0) patience.resolve();
+    else timers.push(clock.after(graceMs, patience.resolve));
+    return (closing ??= stop());
   }
 
   return {
     app,
     inject: (request) => inProcess.inject(app, request),
     listen,
-    close: ({ graceMs } = {}) => (closing ??= stop(graceMs ?? current.grace_seconds * 1000)),
+    close: ({ graceMs } = {}) => close(graceMs ?? current.grace_seconds * 1000),
   };
-}
-
-async function within(done: Promise<void>, ms: number, clock: Clock): Promise<void> {
-  if (ms <= 0) return;
-  const { promise, resolve } = Promise.withResolvers<void>();
-  using _ = clock.after(ms, resolve);
-  await Promise.race([done, promise]);
 }
 
 function listenError(cause: unknown, host: string, port: number): unknown {

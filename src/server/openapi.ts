@@ -64,11 +64,12 @@ function operation(route: Route, named: Json): Json {
   };
 }
 
-function success({ response, summary }: Route, named: Json): Json {
+function success({ response, events, summary }: Route, named: Json): Json {
   if (response === undefined) return { description: summary };
   const [type, schema] =
     typeof response === 'string' ? [response, {}] : ['application/json', jsonSchema(response, 'output', named)];
-  return { description: summary, content: { [type]: { schema } } };
+  const streamed = events === undefined ? {} : { 'text/event-stream': { schema: jsonSchema(events, 'output', named) } };
+  return { description: summary, content: { [type]: { schema }, ...streamed } };
 }
 
 function jsonSchema(schema: z.ZodType, io: 'input' | 'output', named: Json): Json {

@@ -61,6 +61,8 @@ export interface Route {
   readonly query?: z.ZodType;
   /** The body of the 2xx answer, or the content type of one that is not JSON. */
   readonly response?: z.ZodType | `${string}/${string}`;
+  /** What each event holds, where the answer can be streamed instead. */
+  readonly events?: z.ZodType;
   /** Resolves to the body of the answer, or to `reply` when it was sent already. Throws `TuttiError`. */
   handle(call: Call): unknown;
 }

@@ -156,6 +156,16 @@ describe('without keys', () => {
     expect((await harness.fetch('/api/pool/evict', { body: { target_memory_mb: 0 } })).status).toBe(200);
   });
 
+  it('nobody on another machine is answered, also when the last key was taken out later', async () => {
+    await using harness = await startServer({ server: { host: '0.0.0.0', api_keys } });
+    const from = (remoteAddress: string) => harness.server.inject({ url: '/v1/models', remoteAddress });
+    expect((await from('192.168.1.5')).statusCode).toBe(401);
+    harness.tutti.events.publish('config.reloaded', { changed: ['server'] });
+    expect((await from('192.168.1.5')).statusCode).toBe(403);
+    expect((await from('127.0.0.1')).statusCode).toBe(200);
+    expect((await from('::ffff:127.0.0.1')).statusCode).toBe(200);
+  });
+
   it.each([
     ['localhost:8000', 200],
     ['127.0.0.1', 200],

@@ -53,6 +53,16 @@ describe('a server that stops', () => {
     expect(call.state).toBe('cancelled');
   });
 
+  it('can be hurried', async () => {
+    const { harness, response, call } = await busy(false);
+    await using _ = harness;
+    const closed = harness.server.close({ graceMs: 60_000 });
+    await harness.server.close({ graceMs: 0 });
+    await closed;
+    expect((await response).status).toBe(503);
+    await call.ended;
+  });
+
   it('cuts a stream that does not end in time, after telling why', async () => {
     const { harness, response, call } = await busy(true);
     await using _ = harness;

@@ -60,7 +60,7 @@ export function installGate(app: FastifyInstance, { config, budgets, inflight, i
       keys = current.api_keys;
       ring = new KeyRing(keys);
     }
-    if (ring.isEmpty) assertLocal(request.headers, current.cors.origins);
+    if (ring.isEmpty) assertLocal(request.raw, current.cors.origins);
     if ((request.routeOptions.config.role ?? 'public') === 'public') return;
     const caller = ring.recognise(request.headers.authorization);
     request.caller = caller;

@@ -3,7 +3,7 @@
  * this machine. Listening on loopback is not enough: a page in the browser of this machine can send requests there,
  * under its own name (its `Origin` tells), or after its name was made to point to 127.0.0.1 (its `Host` tells).
  */
-import type { IncomingHttpHeaders } from 'node:http';
+import type { IncomingMessage } from 'node:http';
 import { TuttiError } from '../../errors/error.ts';
 
 /** Whether an address that a server listens on is reached from this machine only. */
@@ -12,8 +12,17 @@ export function isLoopback(host: string): boolean {
   return name === 'localhost' || name.endsWith('.localhost') || name === '::1' || /^(::ffff:)?127(\.\d{1,3}){3}$/.test(name);
 }
 
-/** Throws `forbidden` for a request that a web page of elsewhere may have caused. `allowed`: the config's `cors.origins`. */
-export function assertLocal(headers: IncomingHttpHeaders, allowed: readonly string[]): void {
+/**
+ * Throws `forbidden` for a request from elsewhere (the last key may have been taken out of the config of a server that
+ * listens beyond loopback), or one that a web page may have caused. `allowed`: the config's `cors.origins`.
+ */
+export function assertLocal({ headers, socket }: Pick<IncomingMessage, 'headers' | 'socket'>, allowed: readonly string[]): void {
+  if (!isLoopback(socket.remoteAddress ?? '')) {
+    throw new TuttiError(
+      'forbidden',
+      'Without API keys only requests from this machine are answered. Configure `server.api_keys`.',
+    );
+  }
   const host = headers.host ?? '';
   if (!isLoopback(hostname(host))) {
     throw new TuttiError(

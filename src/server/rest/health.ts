@@ -1,9 +1,12 @@
 import { z } from 'zod';
+import { version } from '../../version.ts';
 import type { Call } from '../route.ts';
 
 export const alive = z.strictObject({ status: z.literal('ok') });
 
-export function healthz(): z.infer<typeof alive> {
+/** The header tells a Tutti from any other server at the same address: the command line looks for it. */
+export function healthz(call: Call): z.infer<typeof alive> {
+  call.reply.header('x-tutti-version', version);
   return { status: 'ok' };
 }
 
