@@ -108,22 +108,29 @@ interface Printer {
   end(answer: Asked): void;
 }
 
+/** On a terminal thoughts are dim and before the answer; elsewhere the answer stands alone on standard output. */
 function createPrinter(output: Output): Printer {
   if (output.json) return { reasoning() {}, text() {}, end() {} };
   let thinking = false;
+  const endThoughts = (): void => {
+    if (thinking) output.line('\n');
+    thinking = false;
+  };
   return {
     reasoning(text) {
-      if (text === '') return;
+      if (text === '' || !output.interactive) return;
       thinking = true;
       output.write(style('dim', text));
     },
     text(text) {
       if (text === '') return;
-      if (thinking) output.line('\n');
-      thinking = false;
+      endThoughts();
       output.write(text);
     },
-    end: (answer) => printRest(output, answer),
+    end(answer) {
+      endThoughts();
+      printRest(output, answer);
+    },
   };
 }
 

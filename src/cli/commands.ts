@@ -40,9 +40,11 @@ export function createProgram(start: Start): Command {
     const command = parent.command(usage).description(description);
     const path = parent === program ? command.name() : `${parent.name()} ${command.name()}`;
     command.showHelpAfterError(`(see tutti ${path} --help)`);
-    return command.action(() =>
-      start({ load, ownSignals }, command.optsWithGlobals<GlobalOptions>(), command.args, command.opts()),
-    );
+    return command.action(() => {
+      // Commander gives an option that a command and its parent both have (`models add --capability`) to the parent.
+      const all = command.optsWithGlobals<GlobalOptions & Options>();
+      return start({ load, ownSignals }, all, command.args, all);
+    });
   };
   defineServing(program, define);
   defineAsking(program, define);
@@ -89,9 +91,7 @@ function defineAsking(program: Command, define: Define): void {
 function defineModels(program: Command, define: Define): void {
   const models = define(program, 'models', 'list models, or change them', () => import('./commands/models-list.ts'))
     .option('--capability <name>', 'only those with it, best first')
-    .option('--best', 'only the best with the capability')
-    // `add` has a --capability of its own: options before the subcommand are this one's, those after it are not.
-    .enablePositionalOptions();
+    .option('--best', 'only the best with the capability');
   define(models, 'info <id>', 'show all that is known of a model', () => import('./commands/models-info.ts'));
   define(models, 'add <id>', 'register a model', () => import('./commands/models-add.ts'))
     .option('--capability <names>', 'separated by commas')

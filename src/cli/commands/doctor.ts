@@ -1,10 +1,11 @@
 /** `tutti doctor`: what is here, what is missing, and how to mend it. */
+import { existsSync } from 'node:fs';
 import { statfs } from 'node:fs/promises';
 import { availableParallelism } from 'node:os';
 import { TuttiError } from '../../errors/error.ts';
 import { createTutti, type Settings, type Tutti } from '../../tutti.ts';
 import { version } from '../../version.ts';
-import type { CommandContext } from '../context.ts';
+import { serverAddress, type CommandContext } from '../context.ts';
 import type { CommandRun } from '../commands.ts';
 import { answers } from '../http-transport.ts';
 import { count, formatBytes, style } from '../output.ts';
@@ -23,11 +24,13 @@ export const run: CommandRun = async (context) => {
   const findings: Finding[] = [runtime()];
   const settings = await readSettings(context, findings);
   if (settings !== null) {
-    const tutti = await createTutti({ settings, log: 'silent' });
     try {
+      await using tutti = await createTutti({ settings, log: 'silent' });
       await examine(context, tutti, settings, findings);
-    } finally {
-      await tutti.close();
+    } catch (error) {
+      if (context.signal.aborted) throw error;
+      const { code, message } = TuttiError.from(error);
+      findings.push({ what: 'start', state: 'problem', message: `Tutti cannot start: ${message} (${code})` });
     }
   }
   const healthy = findings.every((finding) => finding.state !== 'problem');
@@ -66,8 +69,8 @@ async function readSettings({ loadConfig }: CommandContext, findings: Finding[])
 }
 
 async function examine(context: CommandContext, tutti: Tutti, settings: Settings, findings: Finding[]): Promise<void> {
+  await tutti.settled();
   const signal = AbortSignal.any([context.signal, AbortSignal.timeout(BACKEND_TIMEOUT_MS)]);
-  await tutti.backends.settled();
   const health = await Promise.all(
     tutti.backends.list().map(async (backend) => ({ backend, health: await tutti.backends.health(backend.id, signal) })),
   );
@@ -76,10 +79,13 @@ async function examine(context: CommandContext, tutti: Tutti, settings: Settings
     health: { ok, message },
   } of health) {
     const own = backend.state === 'down' && backend.error !== null ? backend.error.message : message;
+    const healthy = ok && backend.state !== 'down';
     findings.push({
       what: `backend ${backend.id}`,
-      state: ok && backend.state !== 'down' ? 'ok' : 'problem',
-      message: `${own} (${backend.type}, ${count(backend.models, 'model')})`,
+      state: healthy ? 'ok' : 'problem',
+      message: healthy
+        ? `${own} (${backend.type}, ${count(backend.models, 'model')})`
+        : `${own} Start it, or correct \`backends.${backend.id}\` (${backend.type}).`,
     });
   }
   if (tutti.registry.list().length === 0) {
@@ -101,10 +107,12 @@ async function examine(context: CommandContext, tutti: Tutti, settings: Settings
     state: storage.ok && storage.movedAside.length === 0 ? 'ok' : storage.ok ? 'warning' : 'problem',
     message: storage.message,
   });
-  findings.push(await disk(settings.dataDir), await server(tutti));
+  findings.push(await disk(settings.dataDir), await server(settings));
 }
 
 async function disk(directory: string): Promise<Finding> {
+  if (!existsSync(directory))
+    return { what: 'disk', state: 'problem', message: `${directory} is not there and cannot be made; see data_dir` };
   const { bavail, bsize } = await statfs(directory);
   const free = Number(bavail) * Number(bsize);
   const message = `${formatBytes(free)} free at ${directory}`;
@@ -113,12 +121,12 @@ async function disk(directory: string): Promise<Finding> {
     : { what: 'disk', state: 'ok', message };
 }
 
-async function server(tutti: Tutti): Promise<Finding> {
-  const { host, port } = tutti.config.server;
-  const runs = await answers(`http://${host}:${port}`);
+async function server(settings: Settings): Promise<Finding> {
+  const address = serverAddress(settings);
+  const runs = await answers(address);
   return {
     what: 'server',
     state: 'ok',
-    message: runs ? `a Tutti answers at ${host}:${port}` : `none runs at ${host}:${port}; \`tutti serve\` starts one`,
+    message: runs ? `a Tutti answers at ${address}` : `none runs at ${address}; \`tutti serve\` starts one`,
   };
 }

@@ -6,7 +6,6 @@ import { createServer, type TuttiServer } from '../../server/app.ts';
 import { createTutti, type Tutti } from '../../tutti.ts';
 import type { CommandContext } from '../context.ts';
 import type { CommandRun } from '../commands.ts';
-import { count } from '../output.ts';
 
 interface ServeOptions {
   readonly port?: number;
@@ -56,8 +55,8 @@ function overridesOf(options: ServeOptions): Record<string, unknown> {
 function announce({ output }: CommandContext, tutti: Tutti, url: string, warnings: readonly string[]): void {
   for (const warning of warnings) output.note(`Warning: ${warning}`);
   if (output.json) return output.data({ ready: true, url, pid: process.pid });
-  const models = tutti.registry.list().length;
-  output.line(`Tutti listens on ${url} with ${count(models, 'model')} (${url}/v1 for OpenAI clients, ${url}/docs for the rest).`);
+  const docs = tutti.config.server.docs ? `, all routes: ${url}/docs` : '';
+  output.line(`Tutti listens on ${url} (for OpenAI clients: ${url}/v1${docs}). Ctrl-C ends it.`);
 }
 
 /** SIGTERM and SIGINT end the server, SIGHUP reads the config again. */
