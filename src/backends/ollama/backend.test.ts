@@ -53,7 +53,11 @@ async function subject(config: Record<string, unknown> = {}): Promise<UpstreamSu
   const context: BackendContext = { id: 'up', dataDir: '/nonexistent', log: SILENT_LOGGER, clock };
   const parsed = ollamaConfig.parse({ base_url: upstream.url, timeout_seconds: TIMEOUT_MS / 1000, ...config });
   const backend = await ollamaBackend.create(parsed, context);
-  return { backend, upstream, clock, dispose: () => upstream[Symbol.asyncDispose]() };
+  const dispose = async (): Promise<void> => {
+    await upstream[Symbol.asyncDispose]();
+    expect(clock.pendingTimers, 'a timer was left behind').toBe(0);
+  };
+  return { backend, upstream, clock, dispose };
 }
 
 backendContract<UpstreamSubject>(

@@ -55,7 +55,11 @@ async function subject(config: Record<string, unknown> = {}): Promise<UpstreamSu
     ...config,
   });
   const backend = await openAiCompatibleBackend.create(parsed, context);
-  return { backend, upstream, clock, dispose: () => upstream[Symbol.asyncDispose]() };
+  const dispose = async (): Promise<void> => {
+    await upstream[Symbol.asyncDispose]();
+    expect(clock.pendingTimers, 'a timer was left behind').toBe(0);
+  };
+  return { backend, upstream, clock, dispose };
 }
 
 backendContract<UpstreamSubject>(

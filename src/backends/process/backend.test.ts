@@ -99,6 +99,15 @@ describe('process', () => {
     expect(await backend.list(signal)).toMatchObject([{ id: 'prog:prog', idleUnloadSeconds: 60, operations: ['chat'] }]);
   });
 
+  it('says whether its program is there, without starting it', async () => {
+    expect(await (await start()).health?.(signal)).toMatchObject({
+      ok: true,
+      message: `${process.execPath} is started when it is first needed`,
+    });
+    expect(await (await start({ command: ['no-such-program'] })).health?.(signal)).toMatchObject({ ok: false });
+    expect(await (await start({ command: ['sh'] })).health?.(signal)).toMatchObject({ ok: true });
+  });
+
   it('waits until the program is well, and gives its port to command and environment', async () => {
     const backend = await start({ env: { FAKE_UNHEALTHY: '3', WHERE: 'at ${PORT}' } });
     await using model = await open(backend, 'echo');

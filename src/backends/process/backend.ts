@@ -1,9 +1,10 @@
-import type { Backend, BackendContext, Memory, OpenModel, OpenOptions, Placement } from '../../contracts/backend.ts';
+import type { Backend, BackendContext, Health, Memory, OpenModel, OpenOptions, Placement } from '../../contracts/backend.ts';
 import type { ModelDescriptor } from '../../contracts/model.ts';
 import { TuttiError } from '../../errors/error.ts';
 import { LogBook } from '../../lib/log-book.ts';
 import { nearest } from '../../lib/nearest.ts';
 import { describeModel } from '../openai-protocol/model-list.ts';
+import { findProgram } from './find-program.ts';
 import { ProcessModel } from './open-model.ts';
 import { RunningServer } from './running-server.ts';
 import type { ProcessConfig } from './schema.ts';
@@ -105,6 +106,17 @@ export class ProcessBackend implements Backend {
     const users = Math.max(1, server.users);
     const bytes = cpu ?? (cpuMb ?? 0) * 2 ** 20;
     return { cpu: Math.round(bytes / users), ...(gpuMb !== undefined && { 'gpu:0': Math.round((gpuMb * 2 ** 20) / users) }) };
+  }
+
+  /** Whether the program runs, or could: it is looked for, not started. */
+  async health(): Promise<Health> {
+    const [program = ''] = this.#config.command;
+    if (this.#running && !this.#running.over)
+      return { ok: true, message: `${program} runs (process ${this.#running.pid ?? 'starting'})` };
+    const found = await findProgram(program, this.#config.cwd);
+    return found === null
+      ? { ok: false, message: `${program} is not there or may not be run. Install it, or give its whole path in command.` }
+      : { ok: true, message: `${found} is started when it is first needed` };
   }
 
   logs(_name: string, options: { follow: boolean; signal: AbortSignal }): AsyncIterable<string> {
