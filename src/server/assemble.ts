@@ -76,7 +76,8 @@ export function createApp(options: AppOptions): FastifyInstance {
       done(null, { origin: origins.includes('*') ? true : [...origins], exposedHeaders: EXPOSED_HEADERS, maxAge: 600 });
     },
   });
-  installGate(app, { config, budgets, inflight, inProcess, clock, log });
+  // After CORS, so that pages can read why they were refused.
+  app.after(() => installGate(app, { config, budgets, inflight, inProcess, clock, log }));
   app.setErrorHandler((thrown, request, reply) => {
     const error = toTuttiError(thrown, request.running?.signal);
     if (error.code === 'internal_error') log.error({ err: thrown, id: request.id }, 'a bug: please report it');

@@ -207,6 +207,8 @@ describe('pages of other origins', () => {
     expect(good.headers.get('access-control-allow-headers')).toBe('authorization');
     expect((await preflight('https://evil.example')).headers.get('access-control-allow-origin')).not.toBe('https://evil.example');
     const headers = { origin: 'https://good.example' };
+    const refused = await harness.fetch(CHAT, { body: chat(), headers });
+    expect([refused.status, refused.headers.get('access-control-allow-origin')]).toEqual([401, 'https://good.example']);
     for (const stream of [false, true]) {
       const answer = await harness.fetch(CHAT, { body: chat({ stream }), key: ALICE, headers });
       expect(answer.headers.get('access-control-allow-origin')).toBe('https://good.example');
