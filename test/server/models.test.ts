@@ -48,6 +48,15 @@ describe('the list of models', () => {
     expect(await json(harness.fetch(path))).toMatchObject({ id: 'fake:org/deep/name', state: 'cold' });
   });
 
+  it.each(['/v1/models/', '/api/models/', '/api/capabilities/', '/api/pool/', '/api/runs/', '/healthz/'])(
+    'is no matter of the slash in %s',
+    async (path) => {
+      await using harness = await startServer({ fake: local });
+      expect((await harness.fetch(path)).status).toBe(200);
+      expect(await (await harness.fetch(path)).json()).toEqual(await (await harness.fetch(path.slice(0, -1))).json());
+    },
+  );
+
   it('can be asked by capability, the best first and with reasons', async () => {
     await using harness = await startServer({ fake: local });
     await harness.fetch('/api/models/fake:large', { method: 'PATCH', body: { quality: { vision: 0.9 } } });
