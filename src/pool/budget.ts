@@ -6,7 +6,7 @@ import type { Logger } from '../contracts/logger.ts';
 import type { ModelDescriptor } from '../contracts/model.ts';
 import type { DeviceId } from '../contracts/vocabulary.ts';
 import { cgroupLimitBytes, cpuLimitBytes, gpuLimitBytes, type Amounts, type ReadFile } from './memory-budget.ts';
-import { placementsFor, type DeviceInfo, type PlacementOption } from './placement.ts';
+import { isCpuOnly, placementsFor, type DeviceInfo, type PlacementOption } from './placement.ts';
 import type { PoolLimits } from './schema.ts';
 
 export interface SystemMemory {
@@ -16,7 +16,7 @@ export interface SystemMemory {
 
 /** What the pool needs to know of the machine. */
 export interface Machine {
-  /** The GPUs. Asked when the first local model is wanted; asked again when it failed. */
+  /** The GPUs. Asked when the first model is wanted that may go to one; asked again when it failed. */
   devices(): Promise<readonly DeviceInfo[]>;
   systemMemory(): SystemMemory;
   /** Default: the file system. */
@@ -66,7 +66,9 @@ export class Budget {
   async options(model: ModelDescriptor, backend: Backend, only?: DeviceId): Promise<PlacementOption[]> {
     const { fallbackToCpu, maxLoadedModels } = this.#settings;
     const threads = Math.max(1, Math.floor((this.#cores - 1) / maxLoadedModels));
-    const places = placementsFor(model, { gpus: await this.#findGpus(), fallbackToCpu, threads, cores: this.#cores });
+    // Asking a driver takes up to a second, which a model that stays on the CPU need not wait.
+    const gpus = isCpuOnly(model) ? [] : await this.#findGpus();
+    const places = placementsFor(model, { gpus, fallbackToCpu, threads, cores: this.#cores });
     const wanted = places.filter(({ device }) => device === only);
     return Promise.all(
       (wanted.length > 0 ? wanted : places).map(async (placement) => ({

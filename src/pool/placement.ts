@@ -43,12 +43,17 @@ export function placementsFor(model: ModelDescriptor, rules: PlacementRules): Pl
   const wanted = settings.threads ?? (model.countsAsLoaded === false ? 1 : rules.threads);
   const threads = Math.max(1, Math.min(wanted, rules.cores - 1));
   const onCpu: Placement = { ...settings, threads, device: 'cpu', gpuLayers: 0 };
-  if (device === 'cpu' || settings.gpuLayers === 0) return [onCpu];
+  if (isCpuOnly(model)) return [onCpu];
   const gpus = rules.gpus.filter((gpu) => device === 'auto' || gpu.id === device || gpu.api === device);
   const places: Placement[] = gpus.map((gpu) => ({ ...settings, threads, device: gpu.id }));
   if (rules.fallbackToCpu || (device === 'auto' && rules.gpus.length === 0)) places.push(onCpu);
   if (places.length === 0) throw noDevice(model, device, rules.gpus);
   return places;
+}
+
+/** Whether no GPU comes into question, so that nobody need ask which there are. */
+export function isCpuOnly(model: ModelDescriptor): boolean {
+  return model.load?.device === 'cpu' || model.load?.gpuLayers === 0;
 }
 
 function noDevice(model: ModelDescriptor, device: NonNullable<LoadSettings['device']>, gpus: readonly DeviceInfo[]): TuttiError {

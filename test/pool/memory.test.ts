@@ -165,6 +165,16 @@ describe('with GPUs', () => {
     expect(backend.loaded.toSorted()).toEqual(['a', 'b']);
   });
 
+  it('nobody asks for them as long as all models stay on the CPU', async () => {
+    const devices = (): never => {
+      throw new TypeError('nobody should ask');
+    };
+    const { pool, registry } = start({ models: { a: {} }, options: { devices } });
+    registry.update('gguf:a', { load: { device: 'cpu' } });
+    await using lease = await pool.acquire('gguf:a');
+    expect(lease.device).toBe('cpu');
+  });
+
   it('devices that cannot be listed leave the CPU, and are asked for again', async () => {
     let asked = 0;
     const devices = async () => {
