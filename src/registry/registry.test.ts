@@ -1,3 +1,4 @@
+import fc from 'fast-check';
 import { beforeEach, describe, expect, it } from 'vitest';
 import type { EventBus, EventData, EventType } from '../contracts/event.ts';
 import type { ModelDescriptor } from '../contracts/model.ts';
@@ -279,6 +280,24 @@ describe('a swapped name', () => {
     registry.redirect('a:3', 'a:1');
     expect(['a:1', 'a:2', 'a:3'].map((id) => registry.describe(id).id)).toEqual(['a:1', 'a:1', 'a:1']);
     expect(registry.find('text_generation').map(({ model: { id } }) => id)).toEqual(['a:1']);
+  });
+
+  it('is answered by the last model it was given to, whatever was swapped before', () => {
+    const name = fc.constantFrom('a:1', 'a:2', 'a:3');
+    fc.assert(
+      fc.property(fc.array(fc.tuple(name, name), { minLength: 1, maxLength: 12 }), (swaps) => {
+        registry = new Registry({ events: bus });
+        registry.setBackendModels('a', [model('a:1'), model('a:2'), model('a:3')]);
+        for (const [from, to] of swaps) {
+          const followers = ['a:1', 'a:2', 'a:3'].filter((id) => registry.describe(id).id === from);
+          registry.redirect(from, to);
+          for (const id of [from, to, ...followers]) expect(registry.describe(id).id).toBe(to);
+        }
+        // Exactly those that answer for themselves are found by capability.
+        const own = ['a:1', 'a:2', 'a:3'].filter((id) => registry.describe(id).id === id);
+        expect(registry.find('text_generation').map((entry) => entry.model.id)).toEqual(own);
+      }),
+    );
   });
 
   it('comes back when it is redirected to itself, or when the other model goes', () => {
