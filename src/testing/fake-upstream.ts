@@ -28,7 +28,8 @@ export type UpstreamBehaviour =
       readonly status?: number;
       readonly contentType?: string;
       readonly cut?: number | readonly number[];
-      readonly thenReset?: boolean;
+      /** What follows: the end of the body (default), a reset of the connection, or silence. */
+      readonly then?: 'end' | 'reset' | 'silence';
     }
   /** An error status. */
   | {
@@ -186,8 +187,8 @@ async function misbehave(behaviour: Exclude<UpstreamBehaviour, { answer: FakeAns
       response.write(piece);
       await new Promise(setImmediate); // lets the pieces go out apart
     }
-    if (behaviour.thenReset) response.socket?.resetAndDestroy();
-    else response.end();
+    if (behaviour.then === 'reset') response.socket?.resetAndDestroy();
+    else if (behaviour.then !== 'silence') response.end();
     return;
   }
   const body =

@@ -25,6 +25,11 @@ export interface OpenAiClientOptions {
   readonly secret?: string | undefined;
 }
 
+/** The stream's own end comes at once after `[DONE]`. */
+const AFTER_DONE_MS = 1000;
+/** Usage and `[DONE]` follow the last choice's reason at once; some servers send neither and keep the stream open. */
+const AFTER_LAST_REASON_MS = 5000;
+
 type Call = Pick<CallOptions, 'signal' | 'step' | 'priority'>;
 
 /** Speaks the OpenAI protocol to one server. */
@@ -61,19 +66,18 @@ export class OpenAiClient {
     }
     if (peeked.kind === 'markup') throw foreignProtocol(peeked.start, who);
     let events = 0;
-    try {
-      for await (const { data, event } of parseSse(peeked.bytes)) {
-        events++;
-        if (reader.done) continue;
-        yield* reader.read(data, event);
-        if (!reader.done) continue;
+    for await (const { data, event } of parseSse(peeked.bytes)) {
+      events++;
+      if (reader.done) continue;
+      const wasComplete = reader.complete;
+      yield* reader.read(data, event);
+      if (reader.done) {
         yield* reader.end();
-        response.conclude();
+        response.conclude(AFTER_DONE_MS);
+      } else if (!wasComplete && reader.complete) {
+        // From here on a connection that breaks or falls silent takes nothing of the answer with it.
+        response.conclude(AFTER_LAST_REASON_MS);
       }
-    } catch (error) {
-      // A connection that breaks after the last choice has ended takes nothing of the answer with it.
-      const harmless = TuttiError.isInstance(error) && (error.code === 'stream_truncated' || error.code === 'upstream_timeout');
-      if (reader.done || !harmless || !reader.complete) throw error;
     }
     if (reader.done) return;
     if (events === 0 && peeked.start !== '' && !looksLikeEvents(peeked.start)) throw foreignProtocol(peeked.start, who);

@@ -12,6 +12,7 @@ import { systemClock } from '../../lib/clock.ts';
 import { readLines } from '../../lib/json-lines.ts';
 import { backendContract } from '../../testing/backend-contract.ts';
 import type { ContractSubject } from '../../testing/backend-contract-setup.ts';
+import { createFakeUpstream } from '../../testing/fake-upstream.ts';
 import { collect, collectParts } from '../../testing/collect.ts';
 import { processBackend, processConfig } from './schema.ts';
 
@@ -141,6 +142,15 @@ describe('process', () => {
     await expect(open(backend, 'echo')).rejects.toMatchObject({
       code: 'load_failed',
       message: expect.stringMatching(/exited with code 2.*no such weights/) as string,
+    });
+  });
+
+  it('does not take whoever listens on its port for the program', async () => {
+    await using other = await createFakeUpstream();
+    const backend = await start({ port: Number(new URL(other.url).port) });
+    await expect(open(backend, 'echo')).rejects.toMatchObject({
+      code: 'load_failed',
+      message: expect.stringContaining('EADDRINUSE') as string,
     });
   });
 

@@ -59,7 +59,7 @@ export class RunningServer {
 
   async #start(log: LogBook): Promise<Parts> {
     const { host, command, env = {}, health } = this.#config;
-    const port = this.#config.port ?? (await freePort(host));
+    const port = await freePort(host, this.#config.port);
     if (this.#abandoned.signal.aborted) throw new TuttiError('cancelled', `The start of ${this.#context.id} was cancelled.`);
     const withPort = (text: string): string => text.replaceAll('${PORT}', String(port));
     const { clock } = this.#context;

@@ -43,15 +43,14 @@ export interface UpstreamResponse extends Disposable {
   /** The whole body as text, cut after `limit` bytes. */
   text(limit?: number): Promise<string>;
   /**
-   * What matters has been read: the body may end now, and is given a second for it, so that the connection can be used
-   * again. Nothing that happens from here on is an error.
+   * What matters has been read: the body may end now, and is given so many milliseconds for it, so that the connection
+   * can be used again. Nothing that happens to it from here on is an error. May be said again, with another time.
    */
-  conclude(): void;
+  conclude(withinMs: number): void;
 }
 
 /** No TCP or TLS handshake takes longer on a network that works; waiting the whole `timeoutMs` would delay the fallback. */
 const CONNECT_TIMEOUT_MS = 10_000;
-const CONCLUDE_MS = 1000;
 const BODY_LIMIT = 256 * 2 ** 20;
 
 export class Upstream implements AsyncDisposable {
@@ -119,6 +118,8 @@ export class Upstream implements AsyncDisposable {
       watch?.heard();
       body.on('error', () => {}); // an abort after the last read is not an event that anybody must handle
       stack.defer(() => void body.destroy());
+      const closing = { timer: null as Disposable | null };
+      stack.defer(() => closing.timer?.[Symbol.dispose]());
       const held = stack.move();
       const bytes = this.#read(body, { watch, state });
       return {
@@ -126,10 +127,11 @@ export class Upstream implements AsyncDisposable {
         headers,
         body: bytes,
         text: (limit = BODY_LIMIT) => readText(bytes, limit),
-        conclude: () => {
-          if (state.concluded || held.disposed) return;
+        conclude: (withinMs) => {
+          if (held.disposed) return;
           state.concluded = true;
-          held.use(this.#options.clock.after(CONCLUDE_MS, () => controller.abort()));
+          closing.timer?.[Symbol.dispose]();
+          closing.timer = this.#options.clock.after(withinMs, () => controller.abort());
         },
         [Symbol.dispose]: () => held.dispose(),
       };
