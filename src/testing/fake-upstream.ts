@@ -29,7 +29,7 @@ export type UpstreamBehaviour =
       readonly contentType?: string;
       readonly cut?: number | readonly number[];
       /** What follows: the end of the body (default), a reset of the connection, or silence. */
-      readonly then?: 'end' | 'reset' | 'silence';
+      readonly afterwards?: 'end' | 'reset' | 'silence';
     }
   /** An error status. */
   | {
@@ -187,8 +187,8 @@ async function misbehave(behaviour: Exclude<UpstreamBehaviour, { answer: FakeAns
       response.write(piece);
       await new Promise(setImmediate); // lets the pieces go out apart
     }
-    if (behaviour.then === 'reset') response.socket?.resetAndDestroy();
-    else if (behaviour.then !== 'silence') response.end();
+    if (behaviour.afterwards === 'reset') response.socket?.resetAndDestroy();
+    else if (behaviour.afterwards !== 'silence') response.end();
     return;
   }
   const body =

@@ -226,14 +226,14 @@ describe('openai-compatible', () => {
   it('takes an answer that lacks [DONE] but not its reason', async () => {
     const made = await start();
     const chunk = { choices: [{ index: 0, delta: { content: 'hi' }, finish_reason: 'stop' }] };
-    made.upstream.next({ replay: `data: ${JSON.stringify(chunk)}\n\n`, then: 'reset' });
+    made.upstream.next({ replay: `data: ${JSON.stringify(chunk)}\n\n`, afterwards: 'reset' });
     expect(await chat(made, 'echo', ask('hi'))).toMatchObject({ text: 'hi', finish: 'stop', usage: { estimated: true } });
   });
 
   it('does not wait long for a server that keeps a finished stream open', async () => {
     const made = await start();
     const chunk = { choices: [{ index: 0, delta: { content: 'hi' }, finish_reason: 'stop' }] };
-    made.upstream.next({ replay: `data: ${JSON.stringify(chunk)}\n\n`, then: 'silence' });
+    made.upstream.next({ replay: `data: ${JSON.stringify(chunk)}\n\n`, afterwards: 'silence' });
     const descriptor = { id: 'up:echo', backend: 'up', name: 'echo', capabilities: [], operations: ['chat'] };
     await using open = await made.backend.open(descriptor, { placement: { device: 'cpu' }, signal });
     const parts = open.call('chat', ask('hi'), options)[Symbol.asyncIterator]();
