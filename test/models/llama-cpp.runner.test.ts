@@ -178,6 +178,18 @@ describe('a model’s settings', () => {
   });
 });
 
+it('does not try to load what is larger than the machine', async () => {
+  const signal = new AbortController().signal;
+  await using huge = await llamaFixture({ huge: { contextLength: 2_000_000_000 } }, { context_size: 1_000_000_000 });
+  const [model] = await huge.backend.list(signal);
+  if (model === undefined) throw new Error('the fixture lacks a model');
+  await expect(huge.backend.open(model, { placement: { device: 'cpu' }, signal })).rejects.toMatchObject({
+    code: 'out_of_memory',
+    message: expect.stringMatching(/would take \d+ MiB, and this machine has \d+ MiB/),
+  });
+  expect(await Array.fromAsync(huge.backend.logs('huge', { follow: false, signal }))).toEqual([]);
+});
+
 it('says whether llama.cpp runs here', async () => {
   const health = await fixture.backend.health(new AbortController().signal);
   expect(health).toMatchObject({ ok: true, message: expect.stringMatching(/^llama\.cpp runs (on the CPU|with )/) });

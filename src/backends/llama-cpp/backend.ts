@@ -1,4 +1,5 @@
 /** GGUF files as models, each loaded into a runner: a child process of its own, or one for all. */
+import { totalmem } from 'node:os';
 import type {
   Backend,
   BackendContext,
@@ -72,6 +73,7 @@ export class LlamaCppBackend implements Backend {
     if (signal.aborted) throw TuttiError.from(signal.reason, 'cancelled');
     const entry = await this.#catalog.find(model.name);
     const request = await this.#loadRequest(entry, placement);
+    checkFits(await this.estimate(model, placement));
     const key = `${entry.name}#${++this.#loads}`;
     const lease = this.#shared?.acquire() ?? this.#ownRunner(entry, placement, request);
     const threads = this.#claimThreads(entry, placement, (count) => {
@@ -242,6 +244,19 @@ export class LlamaCppBackend implements Backend {
 function usable(entry: CatalogEntry): ModelFacts {
   if (TuttiError.isInstance(entry.facts)) throw entry.facts;
   return entry.facts;
+}
+
+/**
+ * Linux lends memory that it does not have and kills some process when it is used. What cannot fit is better not tried.
+ * Errors: `out_of_memory`.
+ */
+function checkFits({ cpu = 0 }: Memory): void {
+  const total = totalmem();
+  if (cpu <= total) return;
+  const mib = (bytes: number): string => `${Math.ceil(bytes / 2 ** 20)} MiB`;
+  throw new TuttiError('out_of_memory', `The model would take ${mib(cpu)}, and this machine has ${mib(total)}.`, {
+    details: { needed_bytes: cpu, total_bytes: total },
+  });
 }
 
 /** Nobody but the kernel kills a runner that is loading: it does so when memory runs out. */

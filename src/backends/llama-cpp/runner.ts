@@ -2,6 +2,7 @@
  * The process that holds weights. It does what its parent says (protocol.ts), and ends with it: a runner that nobody
  * listens to would keep gigabytes of memory.
  */
+import { writeFileSync } from 'node:fs';
 import { enableCompileCache } from 'node:module';
 import type { FromRunner, RequestId, RequestName, Requests, RunnerPart, ToRunner } from './protocol.ts';
 import { toWire } from './protocol.ts';
@@ -194,6 +195,16 @@ function end(): void {
   process.kill(process.pid, 'SIGKILL');
 }
 
+/** When memory runs out, Linux ends a runner and not the server, which can then go on with another model. */
+function offerToOomKiller(): void {
+  try {
+    writeFileSync('/proc/self/oom_score_adj', '500');
+  } catch {
+    // Other systems have no such file, and some sandboxes forbid it: then the kernel chooses by size, mostly a runner too.
+  }
+}
+
+offerToOomKiller();
 process.on('disconnect', end);
 // Ctrl-C reaches the whole process group: the server finishes its calls first, and then ends its runners.
 process.on('SIGINT', () => {});

@@ -197,22 +197,21 @@ export class Generation implements Disposable {
     for (const segment of segments) {
       switch (segment.kind) {
         case 'text':
-          this.#emitText(segment);
+          this.#add({
+            type: 'text-delta',
+            text: segment.text,
+            ...(this.#raw !== null && { logprobs: this.#logprobsOf(segment) }),
+          });
           break;
-        case 'reasoning': {
-          const last = this.#out.at(-1);
-          if (last?.type === 'reasoning-delta') this.#out[this.#out.length - 1] = { ...last, text: last.text + segment.text };
-          else this.#out.push({ type: 'reasoning-delta', text: segment.text });
+        case 'reasoning':
+          this.#add({ type: 'reasoning-delta', text: segment.text });
           break;
-        }
         case 'call': {
           const { index, name, arguments: args } = segment;
-          const id = name === undefined ? undefined : this.#callId();
-          this.#out.push({
+          this.#add({
             type: 'tool-call-delta',
             index,
-            ...(id !== undefined && { id }),
-            ...(name !== undefined && { name }),
+            ...(name !== undefined && { id: this.#callId(), name }),
             ...(args !== undefined && { arguments: args }),
           });
           break;
@@ -223,22 +222,37 @@ export class Generation implements Disposable {
     }
   }
 
-  #emitText({ text, from, to }: Segment & { kind: 'text' }): void {
-    if (this.#raw === null) {
-      const last = this.#out.at(-1);
-      if (last?.type === 'text-delta') this.#out[this.#out.length - 1] = { type: 'text-delta', text: last.text + text };
-      else this.#out.push({ type: 'text-delta', text });
-      return;
-    }
+  /** Joined with the last part where they belong together: what goes out at once goes out as one. */
+  #add(part: RunnerPart): void {
+    const last = this.#out.at(-1);
+    const joined = last === undefined ? null : join(last, part);
+    if (joined === null) this.#out.push(part);
+    else this.#out[this.#out.length - 1] = joined;
+  }
+
+  #logprobsOf({ from, to }: { readonly from: number; readonly to: number }): TokenLogprob[] {
     const logprobs = this.#waiting.filter(({ at }) => at >= from && at < to).map(({ logprob }) => logprob);
     this.#waiting = this.#waiting.filter(({ at }) => at >= to);
-    this.#out.push({ type: 'text-delta', text, logprobs });
+    return logprobs;
   }
 
   #callId(): string {
     // Mistral's templates take nothing but nine letters or digits.
     return this.#options.callIds === 'mistral' ? newId('').slice(-9) : newId('call');
   }
+}
+
+function join(last: RunnerPart, part: RunnerPart): RunnerPart | null {
+  if (last.type === 'text-delta' && part.type === 'text-delta')
+    return {
+      type: 'text-delta',
+      text: last.text + part.text,
+      ...(part.logprobs !== undefined && { logprobs: [...(last.logprobs ?? []), ...part.logprobs] }),
+    };
+  if (last.type === 'reasoning-delta' && part.type === 'reasoning-delta') return { ...last, text: last.text + part.text };
+  if (last.type === 'tool-call-delta' && part.type === 'tool-call-delta' && last.index === part.index && part.id === undefined)
+    return { ...last, arguments: (last.arguments ?? '') + (part.arguments ?? '') };
+  return null;
 }
 
 function samplerConfig(vocabulary: Vocabulary, { input, sampling, banned }: GenerationOptions): SamplerConfig {
