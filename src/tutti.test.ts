@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { z } from 'zod';
+import type { AnyBackendDefinition } from './contracts/backend.ts';
 import type { Part } from './contracts/part.ts';
 import type { AnyStrategyDefinition, StrategyDefinition } from './contracts/strategy.ts';
 import { asOwn } from './contracts/strategy.ts';
@@ -201,6 +202,34 @@ describe('config', () => {
     expect((await rejection(tutti.reload())).code).toBe('config_invalid');
     await monitor.next('config.rejected');
     expect((await tutti.run({ model: 'x', input: '?' })).text).toBe('B');
+  });
+});
+
+describe('a backend that the config no longer names', () => {
+  it('takes no new calls at once, and ends its last one before it goes', async () => {
+    const made: FakeBackend[] = [];
+    const gate = Promise.withResolvers<void>();
+    const backends: AnyBackendDefinition[] = [
+      {
+        type: 'fake',
+        config: z.strictObject({ version: z.int() }),
+        create: async (_config, { id }) => {
+          const backend = new FakeBackend({ id, models: { a: { answer: { text: 'to the end', gate: gate.promise } } } });
+          made.push(backend);
+          return backend;
+        },
+      },
+    ];
+    const file = join(directory, 'tutti.yaml');
+    writeFileSync(file, 'backends: { x: { type: fake, version: 1 } }\n');
+    const tutti = await start({ file, plugins: [{ apiVersion: 1, name: 'fakes', backends }] });
+    const running = tutti.run({ model: 'x:a', input: '?' });
+    await made[0]?.nextCall();
+    writeFileSync(file, 'aliases: {}\nbackends: {}\n');
+    expect((await tutti.reload()).changed).toContain('backends');
+    expect((await rejection(tutti.run({ model: 'x:a', input: '?' }))).code).toBe('model_not_found');
+    gate.resolve();
+    expect((await running).text).toBe('to the end');
   });
 });
 

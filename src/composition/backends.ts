@@ -53,6 +53,8 @@ export interface BackendsOptions {
   readonly clock: Clock;
   readonly publish: (id: BackendId, models: readonly ModelDescriptor[]) => void;
   readonly withdraw: (id: BackendId) => void;
+  /** Settles when no call uses a backend that was taken out. Default: at once. */
+  readonly whenIdle?: (backend: Backend) => Promise<void>;
   /** How often remote backends are asked for their models. Milliseconds; default 60,000. */
   readonly refreshMs?: number;
 }
@@ -63,6 +65,8 @@ const LIST_TIMEOUT_MS = 10_000;
 export class Backends implements AsyncDisposable {
   readonly #slots = new Map<BackendId, Slot>();
   readonly #options: BackendsOptions;
+  /** Taken out, and waiting for their last calls. */
+  readonly #leaving = new Set<Promise<void>>();
   #definitions: ReadonlyMap<string, AnyBackendDefinition>;
   #timer: Disposable | null = null;
 
@@ -89,8 +93,8 @@ export class Backends implements AsyncDisposable {
   }
 
   /**
-   * Makes the configured ones, keeps those that did not change, and disposes of those that are gone (after `drained`).
-   * Errors of making one are thrown: they are errors of the config.
+   * Makes the configured ones, keeps those that did not change, and takes out those that are gone: these are disposed of when
+   * the calls that use them have ended. Errors of making one are thrown: they are errors of the config.
    */
   async apply(entries: Readonly<Record<BackendId, BackendEntry>>, parse: (entry: BackendEntry) => unknown): Promise<void> {
     const gone = [...this.#slots].filter(([id, slot]) => slot.entry !== null && !isDeepStrictEqual(entries[id], slot.entry));
@@ -99,7 +103,7 @@ export class Backends implements AsyncDisposable {
       if (this.#slots.has(id) && !gone.some(([old]) => old === id)) continue;
       made.push([id, await this.#create(id, entry, parse(entry)), entry]);
     }
-    await Promise.all(gone.map(([id]) => this.remove(id)));
+    for (const [id] of gone) this.#takeOut(id);
     for (const [id, backend, entry] of made) this.#place(id, backend, entry);
   }
 
@@ -131,14 +135,23 @@ export class Backends implements AsyncDisposable {
     });
   }
 
-  /** Takes it out at once and disposes of it; its loaded models must have been drained by the caller. */
-  async remove(id: BackendId): Promise<void> {
+  #takeOut(id: BackendId): void {
     const slot = this.#slots.get(id);
     if (slot === undefined) return;
     this.#slots.delete(id);
     slot.stop.abort();
     this.#options.withdraw(id);
-    await slot.backend[Symbol.asyncDispose]();
+    const leaving = this.#dispose(slot.backend).finally(() => this.#leaving.delete(leaving));
+    this.#leaving.add(leaving);
+  }
+
+  async #dispose(backend: Backend): Promise<void> {
+    try {
+      await this.#options.whenIdle?.(backend);
+      await backend[Symbol.asyncDispose]();
+    } catch (error) {
+      this.#options.log.warn({ err: error, backend: backend.id }, `backend ${backend.id} did not end well`);
+    }
   }
 
   has(id: BackendId): boolean {
@@ -225,6 +238,7 @@ export class Backends implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     this.#timer?.[Symbol.dispose]();
     this.#timer = null;
-    await Promise.all(this.ids().map((id) => this.remove(id)));
+    for (const id of this.ids()) this.#takeOut(id);
+    await Promise.all(this.#leaving);
   }
 }

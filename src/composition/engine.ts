@@ -4,6 +4,7 @@
  * Everything that a config decides is in a `Snapshot`; each run keeps the one it began with, so a reload never changes a
  * run under way.
  */
+import type { Backend } from '../contracts/backend.ts';
 import type { Clock } from '../contracts/clock.ts';
 import type { ExecuteRequest, Execution } from '../contracts/library.ts';
 import type { CallOptions } from '../contracts/model.ts';
@@ -12,8 +13,9 @@ import type { Operation } from '../contracts/operations.ts';
 import type { Part } from '../contracts/part.ts';
 import { LOCAL_PRINCIPAL } from '../contracts/principal.ts';
 import type { StrategyRequest } from '../contracts/strategy.ts';
-import { DEFAULT_PRIORITY, type ModelId } from '../contracts/vocabulary.ts';
+import { DEFAULT_PRIORITY, type BackendId, type ModelId } from '../contracts/vocabulary.ts';
 import { TuttiError } from '../errors/error.ts';
+import { deferred, type Deferred } from '../lib/deferred.ts';
 import type { Pool } from '../pool/pool.ts';
 import type { Registry } from '../registry/registry.ts';
 import type { Open } from '../router/attempt.ts';
@@ -36,6 +38,7 @@ export interface EngineOptions {
   readonly pool: Pool;
   readonly runs: Runs;
   readonly clock: Clock;
+  readonly backendOf: (id: BackendId) => Backend;
   readonly snapshot: () => Snapshot;
 }
 
@@ -49,6 +52,8 @@ interface RunScope {
 export class Engine {
   readonly #options: EngineOptions;
   #refusal: TuttiError | null = null;
+  /** Calls under way, by the backend that answers them. */
+  readonly #calls = new Map<Backend, { count: number; readonly over: Deferred<void> }>();
 
   constructor(options: EngineOptions) {
     this.#options = options;
@@ -155,8 +160,32 @@ export class Engine {
         onProgress: ({ phase, fraction, message }) =>
           onProgress({ phase: phase === 'load' ? 'load' : 'queue', fraction, ...(message !== undefined && { message }) }),
       });
-      return { model: lease.model, release: () => lease.release() };
+      const backend = this.#options.backendOf(lease.model.descriptor.backend ?? '');
+      this.#began(backend);
+      const release = async (): Promise<void> => {
+        await lease.release();
+        this.#ended(backend);
+      };
+      return { model: lease.model, release };
     };
+  }
+
+  /** Settles when no call uses the backend. One that is no longer configured gets no new ones. */
+  async whenIdle(backend: Backend): Promise<void> {
+    await this.#calls.get(backend)?.over.promise;
+  }
+
+  #began(backend: Backend): void {
+    const calls = this.#calls.get(backend) ?? { count: 0, over: deferred() };
+    calls.count++;
+    this.#calls.set(backend, calls);
+  }
+
+  #ended(backend: Backend): void {
+    const calls = this.#calls.get(backend);
+    if (calls === undefined || --calls.count > 0) return;
+    this.#calls.delete(backend);
+    calls.over.resolve();
   }
 }
 

@@ -25,7 +25,7 @@ export function lookUp(tutti: Tutti, name: string): ModelDescriptor {
   const { registry } = tutti;
   const own = registry.get(name);
   if (own !== undefined) return own;
-  const resolution = registry.resolve(name);
+  const resolution = registry.resolve(name, { ignoreSwaps: true });
   const model = 'model' in resolution ? resolution.model : resolution.by === 'alias' ? resolution.models[0] : undefined;
   if (model !== undefined && ('models' in resolution || resolution.by !== 'backend')) return model;
   const near = nearest(name, [...registry.list().map(({ id }) => id), ...registry.aliases.keys()]);
