@@ -65,7 +65,7 @@ export async function ask(
     tutti: null,
     logprobs: [],
   };
-  const loading = await watchLoading(api, output);
+  const loading = watchLoading(api, output);
   try {
     const request = { ...body, stream: true, stream_options: { include_usage: true } };
     const { response, runId } = await api.open('POST', '/v1/chat/completions', request, signal);

@@ -43,26 +43,18 @@ export function createContext(output: Output, options: GlobalOptions, signal: Ab
       const { answers, httpTransport } = await import('./http-transport.ts');
       const { url, key, local = false } = options;
       if (url !== undefined && url !== '' && !local) return new Api(httpTransport(checkedUrl(url), key));
-      const settings = await loadConfig();
-      const { api_keys } = settings.loaded.config.server;
-      const address = serverAddress(settings);
-      if (!local && (await answers(address))) {
-        const admin = api_keys.find((entry) => entry.role === 'admin') ?? api_keys[0];
-        return new Api(httpTransport(address, key ?? admin?.key));
+      const { configuredServer } = await import('./configured-server.ts');
+      const server = configuredServer(options.config);
+      if (!local && (await answers(server.url))) return new Api(httpTransport(server.url, key ?? server.key));
+      if (lasting) {
+        const why = local ? 'With --local' : `No server runs at ${server.url}, so`;
+        output.note(`${why} this lasts only until the command ends.`);
       }
-      if (lasting)
-        output.note(`${local ? 'With --local' : `No server runs at ${address}, so`} this lasts only until the command ends.`);
+      const settings = await loadConfig();
       const { localTransport } = await import('./local-transport.ts');
       return new Api(await localTransport(settings, output));
     },
   };
-}
-
-/** Where a server with this config can be reached from here. */
-export function serverAddress({ loaded }: Settings): string {
-  const { host, port } = loaded.config.server;
-  const reachable = host === '0.0.0.0' ? '127.0.0.1' : host === '::' ? '::1' : host;
-  return `http://${reachable.includes(':') ? `[${reachable}]` : reachable}:${port}`;
 }
 
 function checkedUrl(url: string): string {

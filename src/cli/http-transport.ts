@@ -3,8 +3,8 @@ import type { ClientRequest, IncomingMessage, RequestOptions } from 'node:http';
 import { TuttiError } from '../errors/error.ts';
 import type { Transport } from './api.ts';
 
-/** How long the quick look for a server may take. Milliseconds. */
-const LOOK_MS = 500;
+/** How long a server may take to say that it is there. Where none listens the answer comes at once. Milliseconds. */
+const LOOK_MS = 3000;
 
 /**
  * Speaks to a server that runs elsewhere. Node's own client: it is there without loading anything, and has no time limit

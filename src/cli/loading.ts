@@ -3,10 +3,10 @@ import type { Output } from './output.ts';
 import { createProgress } from './progress.ts';
 
 /** Shows on a terminal how far the loading of models is, from the server's events. Elsewhere a line says that it loads. */
-export async function watchLoading(api: Api, output: Output): Promise<{ stop(): void }> {
+export function watchLoading(api: Api, output: Output): { stop(): void } {
   if (output.json) return { stop() {} };
   const ended = new AbortController();
-  const progress = await createProgress(output);
+  const progress = createProgress(output);
   const withBars = process.stderr.isTTY === true;
   const watch = async (): Promise<void> => {
     for await (const { data } of api.events('GET', '/api/events?types=model.loading', undefined, ended.signal)) {

@@ -13,17 +13,26 @@ export interface Output {
   note(text: string): void;
   /** One JSON document on one line. */
   data(value: unknown): void;
+  /** What is drawn on the terminal just now, such as a bar: how to erase it before anything else is written. null: nothing. */
+  drawn(erase: (() => void) | null): void;
 }
 
 export function createOutput(options: { json: boolean }): Output {
-  const interactive = process.stdout.isTTY === true && !options.json;
+  let erase: (() => void) | null = null;
+  const write = (stream: NodeJS.WriteStream, text: string): void => {
+    erase?.();
+    stream.write(text);
+  };
   return {
     json: options.json,
-    interactive,
-    line: (text = '') => void process.stdout.write(`${text}\n`),
-    write: (text) => void process.stdout.write(text),
-    note: (text) => void process.stderr.write(`${text}\n`),
-    data: (value) => void process.stdout.write(`${JSON.stringify(value)}\n`),
+    interactive: process.stdout.isTTY === true && !options.json,
+    line: (text = '') => write(process.stdout, `${text}\n`),
+    write: (text) => write(process.stdout, text),
+    note: (text) => write(process.stderr, `${text}\n`),
+    data: (value) => write(process.stdout, `${JSON.stringify(value)}\n`),
+    drawn: (how) => {
+      erase = how;
+    },
   };
 }
 

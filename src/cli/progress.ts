@@ -1,48 +1,65 @@
-/** Progress bars on a terminal, plain lines elsewhere, JSON lines with `--json`. */
-import type { SingleBar } from 'cli-progress';
+/** A progress bar on a terminal, plain lines elsewhere, JSON lines with `--json`. */
 import { formatBytes, type Output } from './output.ts';
 
 export interface ProgressView {
   /** `fraction` in 0..1, or null when unknown. */
-  update(label: string, fraction: number | null, bytes?: { done: number; total: number | null }): void;
+  update(label: string, fraction: number | null, bytes?: Bytes): void;
   end(): void;
 }
 
-/** Bars go to standard error, so that standard output holds the answer alone. */
-export async function createProgress(output: Output): Promise<ProgressView> {
-  return output.json || process.stderr.isTTY !== true ? plainProgress(output) : barProgress();
+interface Bytes {
+  readonly done: number;
+  readonly total: number | null;
 }
 
-async function barProgress(): Promise<ProgressView> {
-  const { SingleBar, Presets } = await import('cli-progress');
-  let bar: SingleBar | null = null;
-  let current = '';
+/** Where a bar is drawn: standard error, so that standard output holds the answer alone. */
+export type Terminal = Pick<NodeJS.WriteStream, 'isTTY' | 'columns' | 'write'>;
+
+/** Milliseconds between two drawings: a download reports far more often than anybody can see. */
+const REDRAW_MS = 50;
+const BAR_WIDTH = 30;
+/** To the left edge, and erase the line. The cursor never leaves it, so scrolling and resizing do no harm. */
+const ERASE = '\r\u001B[2K';
+const HIDE_CURSOR = '\u001B[?25l';
+const SHOW_CURSOR = '\u001B[?25h';
+
+export function createProgress(output: Output, terminal: Terminal = process.stderr): ProgressView {
+  return output.json || !terminal.isTTY ? plainProgress(output) : barProgress(output, terminal);
+}
+
+function barProgress(output: Output, terminal: Terminal): ProgressView {
+  let current: string | null = null;
+  let drawnAt = 0;
   const end = (): void => {
-    bar?.stop();
-    bar = null;
-  };
-  const options = {
-    format: '{label} {bar} {percentage}% {amount}',
-    stream: process.stderr,
-    hideCursor: true,
-    barsize: 30,
-    clearOnComplete: true,
+    if (current !== null) terminal.write(`${ERASE}${SHOW_CURSOR}`);
+    current = null;
+    output.drawn(null);
   };
   return {
     update(label, fraction, bytes) {
-      if (label !== current) end();
+      const now = performance.now();
+      if (label === current && now - drawnAt < REDRAW_MS) return;
+      const begin = current === null ? HIDE_CURSOR : '';
       current = label;
-      if (bar === null) {
-        bar = new SingleBar(options, Presets.shades_classic);
-        bar.start(1000, 0, { label, amount: '' });
-      }
-      bar.update(Math.round((fraction ?? 0) * 1000), { label, amount: amount(bytes) });
+      drawnAt = now;
+      // A line that is longer than the terminal would wrap, and its first part could not be erased.
+      const line = barLine(label, fraction, bytes).slice(0, Math.max(0, (terminal.columns || 80) - 1));
+      terminal.write(`${begin}${ERASE}${line}`);
+      output.drawn(end);
     },
     end,
   };
 }
 
-function amount(bytes: { done: number; total: number | null } | undefined): string {
+/** `model.gguf downloading ██████░░░░  60%  1.2 GiB of 2.0 GiB` */
+export function barLine(label: string, fraction: number | null, bytes?: Bytes): string {
+  if (fraction === null) return `${label} ${amount(bytes)}`.trimEnd();
+  const filled = Math.round(Math.min(1, Math.max(0, fraction)) * BAR_WIDTH);
+  const percent = `${Math.floor(fraction * 100)}%`.padStart(4);
+  return `${label} ${'█'.repeat(filled)}${'░'.repeat(BAR_WIDTH - filled)} ${percent}  ${amount(bytes)}`.trimEnd();
+}
+
+function amount(bytes: Bytes | undefined): string {
   if (bytes === undefined) return '';
   return bytes.total === null ? formatBytes(bytes.done) : `${formatBytes(bytes.done)} of ${formatBytes(bytes.total)}`;
 }
@@ -52,7 +69,8 @@ function plainProgress(output: Output): ProgressView {
   let last = '';
   return {
     update(label, fraction, bytes) {
-      const mark = `${label} ${steps(fraction, output.json ? 10 : 4) ?? ''}`;
+      const step = fraction === null ? '' : Math.floor(fraction * (output.json ? 10 : 4));
+      const mark = `${label} ${step}`;
       if (mark === last) return;
       last = mark;
       if (output.json) {
@@ -66,9 +84,4 @@ function plainProgress(output: Output): ProgressView {
       last = '';
     },
   };
-}
-
-/** In which of so many equal steps a fraction lies. */
-function steps(fraction: number | null, number: number): number | null {
-  return fraction === null ? null : Math.floor(fraction * number);
 }

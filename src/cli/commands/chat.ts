@@ -27,14 +27,17 @@ export const run: CommandRun = async (context, args, given) => {
   // A terminal in raw mode gives Ctrl-C as a key, not as a signal.
   lines.on('SIGINT', () => conversation.interrupt() || lines.close());
   let failed = 0;
+  let said = false;
   if (interactive) lines.prompt();
   for await (const line of lines) {
     const outcome = await conversation.take(line.trim());
-    if (outcome === 'end') break;
+    said = outcome === 'end';
+    if (said) break;
     if (outcome === 'failed') failed += 1;
     if (interactive) lines.prompt();
   }
   lines.close();
+  if (interactive && !said) output.note(''); // Ctrl-C and Ctrl-D leave the cursor behind the prompt.
   return failed > 0 && !interactive ? 1 : 0;
 };
 

@@ -5,7 +5,8 @@ import { availableParallelism } from 'node:os';
 import { TuttiError } from '../../errors/error.ts';
 import { createTutti, type Settings, type Tutti } from '../../tutti.ts';
 import { version } from '../../version.ts';
-import { serverAddress, type CommandContext } from '../context.ts';
+import { reachableAt } from '../configured-server.ts';
+import type { CommandContext } from '../context.ts';
 import type { CommandRun } from '../commands.ts';
 import { answers } from '../http-transport.ts';
 import { count, formatBytes, style } from '../output.ts';
@@ -122,7 +123,7 @@ async function disk(directory: string): Promise<Finding> {
 }
 
 async function server(settings: Settings): Promise<Finding> {
-  const address = serverAddress(settings);
+  const address = reachableAt(settings.loaded.config.server);
   const runs = await answers(address);
   return {
     what: 'server',

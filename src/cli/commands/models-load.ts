@@ -7,7 +7,7 @@ import { watchLoading } from '../loading.ts';
 export const run: CommandRun = async ({ connect, output, signal }, [id = ''], given) => {
   const { wait } = given as { wait: boolean };
   await using api = await connect({ lasting: true });
-  const loading = await watchLoading(api, output);
+  const loading = watchLoading(api, output);
   try {
     const status = await api.call<WireModelStatus>('POST', `${modelPath(id)}/load`, { wait }, signal);
     loading.stop();

@@ -14,7 +14,7 @@ interface PullEvent {
 export const run: CommandRun = async ({ connect, output, signal }, [model = '']) => {
   await using api = await connect();
   const before = new Set(await modelIds(api));
-  const progress = await createProgress(output);
+  const progress = createProgress(output);
   let done = false;
   try {
     for await (const { data } of api.events('POST', '/api/models/pull', { model }, signal)) {
