@@ -8,20 +8,38 @@
 import { TuttiError } from '../../../errors/error.ts';
 import { deferred, type Deferred } from '../../../lib/deferred.ts';
 import type { RunnerPart } from '../protocol.ts';
-import type { Generation } from './generation.ts';
 import type { NativeContext } from './native.ts';
 import { chooseSlot, nextChunk, shareBatch, type Slot } from './slots.ts';
 
+/** The part of a context that the loop needs. */
+export type BatchContext = Pick<
+  NativeContext,
+  'initBatch' | 'addToBatch' | 'decodeBatch' | 'removeTokenCellsFromSequence' | 'setThreads'
+>;
+
 export interface EngineOptions {
-  readonly context: NativeContext;
+  readonly context: BatchContext;
   readonly parallel: number;
   /** Tokens for each sequence, prompt and answer together. */
   readonly contextSize: number;
   readonly batchSize: number;
 }
 
+/** One answer in the making; `Generation` is the real one. */
+export interface EngineJob extends Disposable {
+  readonly prompt: Uint32Array;
+  readonly finished: boolean;
+  /** Whether `take` has anything. */
+  readonly pending: boolean;
+  /** Chooses a token from the logits at `index`; null when the answer is complete. */
+  next(index: number): Promise<number | null>;
+  outOfRoom(): void;
+  take(): RunnerPart[];
+  closing(cachedInputTokens: number): RunnerPart[];
+}
+
 export interface EngineCall {
-  readonly generation: Generation;
+  readonly generation: EngineJob;
   readonly principal: string;
   readonly priority: number;
   /** Called as parts become certain, at most every few milliseconds. */
@@ -217,7 +235,7 @@ export class Engine {
   }
 }
 
-function addToBatch(context: NativeContext, entry: Entry, share: number): void {
+function addToBatch(context: BatchContext, entry: Entry, share: number): void {
   const { slot, pending } = entry;
   if (slot === null) return;
   const tokens = pending.subarray(0, share);

@@ -5,7 +5,7 @@ import type { FinishReason, TokenLogprob } from '../../../contracts/part.ts';
 import { newId } from '../../../lib/id.ts';
 import type { RunnerPart, Sampling } from '../protocol.ts';
 import { CALL_MARKERS } from './call-reader.ts';
-import { ConfidenceMeter, RawProbabilities, tokenLogprob } from './logprobs.ts';
+import { ConfidenceMeter, RawProbabilities, rawSamplers, tokenLogprob } from './logprobs.ts';
 import {
   copyGrammarState,
   newGrammar,
@@ -84,7 +84,7 @@ export class Generation implements Disposable {
       this.#constrained = newSampler(llama, model, { ...config, grammarEvaluationState: this.#grammar });
     }
     this.#sampler = newSampler(llama, model, config);
-    this.#raw = input.logprobs === true ? new RawProbabilities(llama, model, context, vocabulary) : null;
+    this.#raw = input.logprobs === true ? new RawProbabilities(context, rawSamplers(llama, model), vocabulary.size) : null;
   }
 
   get finished(): boolean {

@@ -22,23 +22,35 @@ export interface Distribution {
   of(token: number): Promise<number>;
 }
 
+/** The samplers that `RawProbabilities` asks with: the best token of all, and the leading ones at temperature 1. */
+export interface RawSamplers {
+  readonly best: NativeSampler;
+  readonly leading: NativeSampler;
+}
+
+export function rawSamplers(llama: Llama, model: NativeModel): RawSamplers {
+  return {
+    best: newSampler(llama, model, { temperature: 0 }),
+    leading: newSampler(llama, model, { temperature: 1, topK: LEADING, seed: 0 }),
+  };
+}
+
 export class RawProbabilities implements Disposable {
-  readonly #context: NativeContext;
-  readonly #greedy: NativeSampler;
-  readonly #leading: NativeSampler;
+  readonly #context: Pick<NativeContext, 'sampleToken'>;
+  readonly #samplers: RawSamplers;
   readonly #whole: boolean;
 
-  constructor(llama: Llama, model: NativeModel, context: NativeContext, vocabulary: Vocabulary) {
+  constructor(context: Pick<NativeContext, 'sampleToken'>, samplers: RawSamplers, vocabularySize: number) {
     this.#context = context;
-    this.#whole = vocabulary.size <= WHOLE;
-    this.#greedy = newSampler(llama, model, { temperature: 0 });
-    this.#leading = newSampler(llama, model, { temperature: 1, topK: LEADING, seed: 0 });
+    this.#samplers = samplers;
+    this.#whole = vocabularySize <= WHOLE;
   }
 
   async read(index: number): Promise<Distribution> {
     if (this.#whole) return this.#all(index);
-    const [, , first = 0] = await this.#context.sampleToken(index, this.#greedy, false, true);
-    const [, among = []] = await this.#context.sampleToken(index, this.#leading, true, false);
+    const { best, leading: several } = this.#samplers;
+    const [, , first = 0] = await this.#context.sampleToken(index, best, false, true);
+    const [, among = []] = await this.#context.sampleToken(index, several, true, false);
     const scale = first / (among[1] ?? 1);
     const leading = pairs(among).map(([token, p]) => [token, p * scale] as const);
     const known = new Map(leading);
@@ -46,15 +58,15 @@ export class RawProbabilities implements Disposable {
   }
 
   async #all(index: number): Promise<Distribution> {
-    const [, flat = []] = await this.#context.sampleToken(index, this.#greedy, true, false);
+    const [, flat = []] = await this.#context.sampleToken(index, this.#samplers.best, true, false);
     const leading = pairs(flat);
     const known = new Map(leading);
     return { leading, of: (token) => Promise.resolve(known.get(token) ?? 0) };
   }
 
   [Symbol.dispose](): void {
-    this.#greedy.dispose();
-    this.#leading.dispose();
+    this.#samplers.best.dispose();
+    this.#samplers.leading.dispose();
   }
 }
 
