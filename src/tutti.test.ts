@@ -173,6 +173,21 @@ describe('config', () => {
     expect(error.message).toContain('pool.maxLoadedModles: no such key; did you mean `max_loaded_models`?');
   });
 
+  it('of a backend is taken in camelCase, and its own checks apply', async () => {
+    const cloud = { type: 'openai-compatible', baseUrl: 'http://127.0.0.1:9/v1', apiKey: 'k', defaultModel: 'big' };
+    const tutti = await start({ backends: { cloud } });
+    expect(tutti.config.backends?.cloud).toEqual({
+      type: 'openai-compatible',
+      base_url: 'http://127.0.0.1:9/v1',
+      api_key: 'k',
+      default_model: 'big',
+    });
+    const error = await rejection(
+      createTutti({ directory, environment: {}, backends: { cloud: { type: 'openai-compatible' } } }),
+    );
+    expect(error.message).toContain('backends.cloud.base_url: Give base_url, or a preset.');
+  });
+
   it.each([
     [
       'an unknown strategy',

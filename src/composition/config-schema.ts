@@ -89,8 +89,10 @@ function entrySchema(kinds: Kinds, path: readonly PropertyKey[], data: unknown):
   return null;
 }
 
-function withCommon(own: z.ZodType): z.ZodType {
-  return own instanceof z.ZodObject ? own.extend({ type: z.string(), ...backendCommon }) : own;
+/** The kind's keys and those that are common to all. Refinements are not in it: it serves to find keys, not to validate. */
+function withCommon(own: z.ZodType): z.core.$ZodType {
+  const shape = shapeOf(own);
+  return shape === null ? own : z.strictObject({ ...backendCommon, ...shape, type: z.string() });
 }
 
 type Report = (path: readonly PropertyKey[], reason: string) => void;
