@@ -26,7 +26,8 @@ export function networkError(
   if (TuttiError.isInstance(error)) return error;
   const code = codeOf(error) ?? '';
   const message = error instanceof Error ? error.message : String(error);
-  if (code.startsWith('HPE_') || code === 'UND_ERR_HEADERS_OVERFLOW') {
+  const isNotHttp = error instanceof Error && error.name === 'HTTPParserError'; // undici gives it no code
+  if (isNotHttp || code === 'UND_ERR_HEADERS_OVERFLOW') {
     return new TuttiError('upstream_invalid', `${at.name} does not answer with HTTP (${at.url}): ${message}`, { cause: error });
   }
   if (at.phase === 'body') {
