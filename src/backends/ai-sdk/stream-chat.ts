@@ -54,8 +54,9 @@ export async function* streamChat(model: AiSdkLanguageModel, input: ChatInput, o
     for (;;) {
       const { done, value } = await Promise.race([reader.read(), stopped.promise]);
       if (done) break;
-      watch.heard();
+      watch.pause();
       yield* parts.read(value);
+      watch.heard();
     }
     yield* parts.end();
   } catch (error) {

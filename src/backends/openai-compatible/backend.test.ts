@@ -218,6 +218,7 @@ describe('openai-compatible', () => {
     const parts = open.call('chat', ask('go'), options)[Symbol.asyncIterator]();
     expect(await parts.next()).toMatchObject({ value: { type: 'text-delta', text: 'one' } });
     const next = parts.next();
+    await new Promise((resolve) => setImmediate(resolve)); // it waits for the server from now on
     made.clock.advance(TIMEOUT_MS);
     await expect(next).rejects.toMatchObject({ code: 'upstream_timeout' });
     expect(made.clock.pendingTimers).toBe(0);

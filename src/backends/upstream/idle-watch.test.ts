@@ -17,6 +17,18 @@ describe('IdleWatch', () => {
     clock.advance(1);
     expect(idle).toBe(1);
   });
+  it('does not count the time that whoever reads takes', () => {
+    const clock = new FakeClock();
+    let idle = 0;
+    using watch = new IdleWatch(clock, 100, () => idle++);
+    watch.pause();
+    clock.advance(1000);
+    watch.heard();
+    clock.advance(99);
+    expect(idle).toBe(0);
+    clock.advance(101); // the timer may have been set again just before
+    expect(idle).toBe(1);
+  });
   it('leaves no timer behind', () => {
     const clock = new FakeClock();
     {

@@ -19,15 +19,21 @@ export class IdleWatch implements Disposable {
     this.#timer = this.#arm(ms);
   }
 
+  /** Something came, or is waited for from now on. */
   heard(): void {
     this.#last = this.#clock.monotonic();
+  }
+
+  /** Nothing is waited for until `heard` is called: whoever reads is busy with what came, and that is not the server's silence. */
+  pause(): void {
+    this.#last = Number.POSITIVE_INFINITY;
   }
 
   #arm(ms: number): Disposable {
     return this.#clock.after(ms, () => {
       const rest = this.#last + this.#ms - this.#clock.monotonic();
       if (rest <= 0) this.#onIdle();
-      else this.#timer = this.#arm(rest);
+      else this.#timer = this.#arm(Math.min(rest, this.#ms));
     });
   }
 

@@ -146,8 +146,9 @@ export class Upstream implements AsyncDisposable {
   ): AsyncGenerator<Uint8Array> {
     try {
       for await (const chunk of body) {
-        watch?.heard();
+        watch?.pause();
         yield chunk;
+        watch?.heard();
       }
     } catch (error) {
       if (state.concluded) return;
