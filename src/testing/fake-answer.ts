@@ -20,9 +20,9 @@ export interface FakeAnswer {
   readonly finish?: FinishReason;
   /** Default: one token a word, in and out. */
   readonly usage?: Usage;
-  /** Milliseconds of the clock before the first delta. */
+  /** Milliseconds before the first delta: of a `FakeBackend`'s clock; real ones at a fake upstream. */
   readonly delayMs?: number;
-  /** Milliseconds of the clock before each further delta. */
+  /** The same before each further delta. */
   readonly deltaDelayMs?: number;
   /** Waited for before the first delta; `gates[i]` before delta i. Open them to let the answer go on. */
   readonly gate?: PromiseLike<unknown>;

@@ -48,15 +48,18 @@ export function sendJson(response: ServerResponse, status: number, body: unknown
   response.writeHead(status, { 'content-type': 'application/json' }).end(JSON.stringify(body));
 }
 
-/** Waits for a gate, or throws when the client has left. */
-export async function passGate(response: ServerResponse, gate: PromiseLike<unknown> | undefined): Promise<void> {
-  if (gate === undefined) return;
+/** Waits for a gate and for so many real milliseconds, or throws when the client has left. */
+export async function passGate(response: ServerResponse, gate: PromiseLike<unknown> | undefined, ms = 0): Promise<void> {
+  if (gate === undefined && ms === 0) return;
   const left = deferred<never>();
   const onClose = (): void => left.reject(new Error('the client left'));
   response.once('close', onClose);
+  const time = deferred();
+  const timer = setTimeout(time.resolve, ms);
   try {
-    await Promise.race([gate, left.promise]);
+    await Promise.race([Promise.all([gate, time.promise]), left.promise]);
   } finally {
+    clearTimeout(timer);
     response.off('close', onClose);
   }
 }

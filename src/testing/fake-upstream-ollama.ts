@@ -141,7 +141,7 @@ async function speak(
     logprobs: body['logprobs'],
     top_logprobs: body['top_logprobs'],
   } as unknown as ChatInput;
-  await passGate(response, given.gate);
+  await passGate(response, given.gate, given.delayMs);
   if (given.failBefore) return sendJson(response, 500, { error: given.failBefore.message });
   const { deltas, finish } = deltasOf(given, input);
   const usage = usageOf(given, input, deltas, 1);
@@ -163,7 +163,7 @@ async function speak(
     });
   response.writeHead(200, { 'content-type': 'application/x-ndjson' });
   for (const [index, { fields, logprobs }] of pieces.entries()) {
-    await passGate(response, given.gates?.[index]);
+    await passGate(response, given.gates?.[index], index > 0 ? given.deltaDelayMs : 0);
     if (given.cutAfter === index) return cutOff(response);
     if (given.failAfter?.deltas === index) {
       line(response, { error: given.failAfter.error.message });

@@ -34,7 +34,7 @@ async function chat(exchange: Exchange, model: Parameters<Exchange['answerOf']>[
     return sendJson(response, 400, { error: { message, type: 'invalid_request_error', param: null, code: null } });
   }
   const answer = exchange.answerOf(model, name);
-  await passGate(response, answer.gate);
+  await passGate(response, answer.gate, answer.delayMs);
   if (answer.failBefore)
     return sendJson(response, 500, { error: { message: answer.failBefore.message, type: 'server_error', code: null } });
   const { deltas, finish } = deltasOf(answer, input);
@@ -88,7 +88,7 @@ async function streamChat(
   };
   toAll({ role: 'assistant', content: '' }, {});
   for (const [index, delta] of deltas.entries()) {
-    await passGate(response, answer.gates?.[index]);
+    await passGate(response, answer.gates?.[index], index > 0 ? answer.deltaDelayMs : 0);
     if (answer.cutAfter === index) return cutOff(response);
     if (answer.failAfter?.deltas === index) {
       response.end(
