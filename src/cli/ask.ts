@@ -52,7 +52,7 @@ export async function ask(
   api: Api,
   output: Output,
   body: Readonly<Record<string, unknown>>,
-  signal: AbortSignal,
+  { signal, onRun }: { readonly signal: AbortSignal; readonly onRun?: (runId: string | null) => void },
 ): Promise<Asked> {
   const printer = createPrinter(output);
   const answer: { -readonly [K in keyof Asked]: Asked[K] } = {
@@ -70,6 +70,7 @@ export async function ask(
     const request = { ...body, stream: true, stream_options: { include_usage: true } };
     const { response, runId } = await api.open('POST', '/v1/chat/completions', request, signal);
     answer.run_id = runId;
+    onRun?.(runId);
     let done = false;
     for await (const { data } of readEvents(response)) {
       loading.stop();
@@ -77,6 +78,9 @@ export async function ask(
       else addChunk(answer, JSON.parse(data) as Chunk, printer);
     }
     if (!done) throw new TuttiError('stream_truncated', 'The answer broke off: the stream ended without its closing event.');
+  } catch (error) {
+    printer.breakOff();
+    throw error;
   } finally {
     loading.stop();
   }
@@ -106,12 +110,15 @@ interface Printer {
   reasoning(text: string): void;
   text(text: string): void;
   end(answer: Asked): void;
+  /** What is printed next begins a line of its own. */
+  breakOff(): void;
 }
 
 /** On a terminal thoughts are dim and before the answer; elsewhere the answer stands alone on standard output. */
 function createPrinter(output: Output): Printer {
-  if (output.json) return { reasoning() {}, text() {}, end() {} };
+  if (output.json) return { reasoning() {}, text() {}, end() {}, breakOff() {} };
   let thinking = false;
+  let inLine = false;
   const endThoughts = (): void => {
     if (thinking) output.line('\n');
     thinking = false;
@@ -120,16 +127,21 @@ function createPrinter(output: Output): Printer {
     reasoning(text) {
       if (text === '' || !output.interactive) return;
       thinking = true;
+      inLine = true;
       output.write(style('dim', text));
     },
     text(text) {
       if (text === '') return;
       endThoughts();
+      inLine = true;
       output.write(text);
     },
     end(answer) {
       endThoughts();
       printRest(output, answer);
+    },
+    breakOff() {
+      if (inLine) output.line();
     },
   };
 }

@@ -103,7 +103,7 @@ class Conversation {
     this.#history.push({ role: 'user', content: text });
     try {
       const body = { model: this.model, messages: this.#history, ...settings(this.#options) };
-      const answer = await ask(this.#api, output, body, AbortSignal.any([answering.signal, signal]));
+      const answer = await ask(this.#api, output, body, { signal: AbortSignal.any([answering.signal, signal]) });
       this.#history.push({ role: 'assistant', content: answer.text });
       if (output.json) output.data(answer);
       return 'done';
@@ -111,7 +111,7 @@ class Conversation {
       this.#history.pop(); // A question without an answer would confuse the next turn.
       if (signal.aborted) throw error;
       if (answering.signal.aborted) {
-        output.note('\n(stopped)');
+        output.note('(stopped)');
         return 'done';
       }
       const { code, message } = TuttiError.from(error);

@@ -44,15 +44,17 @@ async function answer(
   body: Readonly<Record<string, unknown>>,
   options: RunOptions,
 ): Promise<void> {
+  let runId: string | null = null;
   try {
-    const asked = await ask(api, output, body, signal);
+    const asked = await ask(api, output, body, { signal, onRun: (id) => (runId = id) });
     if (output.json) output.data(asked);
-    if (options.explain === true && asked.run_id !== null) await explain(api, output, asked.run_id);
   } catch (error) {
-    // Why a run failed is what one wants explained most.
-    const runId = TuttiError.isInstance(error) ? error.details.run_id : undefined;
-    if (options.explain === true && typeof runId === 'string' && !signal.aborted) await explain(api, output, runId);
+    // An error before the first byte of the answer carries its run itself.
+    if (TuttiError.isInstance(error) && typeof error.details.run_id === 'string') runId = error.details.run_id;
     throw error;
+  } finally {
+    // Why a run failed is what one wants explained most.
+    if (options.explain === true && runId !== null && !signal.aborted) await explain(api, output, runId);
   }
 }
 
@@ -82,7 +84,7 @@ async function constraints(options: RunOptions): Promise<Record<string, unknown>
 async function embed({ connect, output, signal }: CommandContext, text: string, options: RunOptions): Promise<void> {
   await using api = await connect();
   const body = { capability: 'embedding', input: text, ...(options.backend !== undefined && { backend: options.backend }) };
-  const embedded = await api.call<{ output: number[][] }>('POST', '/api/inference', body, signal);
+  const embedded = await api.call<{ output: { vectors: number[][] } }>('POST', '/api/inference', body, signal);
   if (output.json) output.data(embedded);
-  else output.line(JSON.stringify(embedded.output[0]));
+  else output.line(JSON.stringify(embedded.output.vectors[0]));
 }
