@@ -38,6 +38,8 @@ export interface GgufOptions {
   readonly loop?: boolean;
   /** More metadata, or other values for the keys that are written anyway. */
   readonly metadata?: Readonly<Record<string, MetadataValue>>;
+  /** Split into so many files; `path` must end in `-00001-of-0000N.gguf`. Default 1. */
+  readonly parts?: number;
   /** Cut the file to so many bytes, or (below 1) to this part of it: a broken download. */
   readonly truncate?: number;
 }
@@ -95,7 +97,7 @@ export async function makeGguf(path: string, options: GgufOptions = {}): Promise
   const parameters = tensors.reduce((sum, tensor) => sum + elements(tensor), 0);
 
   const metadata = { ...describe(size, vocabulary, options), ...options.metadata };
-  const whole = await writeFile(path, metadata, tensors);
+  const whole = await writeParts(path, metadata, tensors, options.parts ?? 1);
   const bytes =
     options.truncate === undefined ? whole : Math.floor(options.truncate < 1 ? whole * options.truncate : options.truncate);
   if (bytes < whole) await truncate(path, bytes);
@@ -138,12 +140,28 @@ export async function makeLora(path: string, { model, says }: LoraOptions): Prom
   );
 }
 
+type Metadata = Readonly<Record<string, MetadataValue | F32 | F32Array | U16 | I32>>;
+
+/** The bytes of all parts. The first has the metadata, each says which one it is. */
+async function writeParts(path: string, metadata: Metadata, tensors: readonly Tensor[], parts: number): Promise<number> {
+  if (parts === 1) return writeFile(path, metadata, tensors);
+  const share = Math.ceil(tensors.length / parts);
+  let bytes = 0;
+  for (let part = 0; part < parts; part++) {
+    const split = {
+      'split.no': new U16(part),
+      'split.count': new U16(parts),
+      'split.tensors.count': new I32(tensors.length),
+    };
+    const file = path.replace(/-00001-of-/, `-${String(part + 1).padStart(5, '0')}-of-`);
+    const own = tensors.slice(part * share, (part + 1) * share);
+    bytes += await writeFile(file, { ...(part === 0 && metadata), ...split }, own);
+  }
+  return bytes;
+}
+
 /** The bytes of the whole file. */
-async function writeFile(
-  path: string,
-  metadata: Readonly<Record<string, MetadataValue | F32 | F32Array>>,
-  tensors: readonly Tensor[],
-): Promise<number> {
+async function writeFile(path: string, metadata: Metadata, tensors: readonly Tensor[]): Promise<number> {
   const header = new Bytes();
   header.ascii('GGUF');
   header.u32(3);
@@ -263,8 +281,20 @@ function describe(size: Size, vocabulary: Vocabulary, options: GgufOptions): Rec
   };
 }
 
-/** Marks numbers that must be written as floats though they may be whole. */
+/** Numbers of one type; plain ones are written as u32 when they are whole and as f32 otherwise. */
 class F32 {
+  readonly value: number;
+  constructor(value: number) {
+    this.value = value;
+  }
+}
+class U16 {
+  readonly value: number;
+  constructor(value: number) {
+    this.value = value;
+  }
+}
+class I32 {
   readonly value: number;
   constructor(value: number) {
     this.value = value;
@@ -277,11 +307,17 @@ class F32Array {
   }
 }
 
-function writeMetadata(out: Bytes, key: string, value: MetadataValue | F32 | F32Array): void {
+function writeMetadata(out: Bytes, key: string, value: Metadata[string]): void {
   out.text(key);
   if (value instanceof F32) {
     out.u32(6);
     out.f32(value.value);
+  } else if (value instanceof U16) {
+    out.u32(2);
+    out.u16(value.value);
+  } else if (value instanceof I32) {
+    out.u32(5);
+    out.i32(value.value);
   } else if (value instanceof F32Array) {
     out.u32(9);
     out.u32(6);
@@ -425,6 +461,10 @@ class Bytes {
   u8(n: number): void {
     const at = this.#room(1); // first: it may replace the buffer
     this.#buffer.writeUInt8(n, at);
+  }
+  u16(n: number): void {
+    const at = this.#room(2);
+    this.#buffer.writeUInt16LE(n, at);
   }
   u32(n: number): void {
     const at = this.#room(4);

@@ -48,6 +48,7 @@ beforeAll(async () => {
       },
     },
   );
+  await makeGguf(join(fixture.folder, 'split-00001-of-00003.gguf'), { ...GREETER, parts: 3 });
   await makeLora(join(fixture.folder, 'bye.lora'), { model: GREETER, says: 'Bye' });
 });
 afterEach(async () => {
@@ -162,6 +163,12 @@ describe('a model’s settings', () => {
       (await fixture.backend.estimate(model.descriptor, { device: 'cpu' })).cpu ?? 0;
     expect(await estimate(compact)).toBeLessThan(await estimate(plain));
     expect((await collect(compact.call('chat', { messages: [user('Hi')], max_tokens: 3 }, callOptions()))).finish).toBe('length');
+  });
+
+  it('need not say that a model is split over several files', async () => {
+    const model = await open('split');
+    expect(model.descriptor.parameters).toBeGreaterThan(100_000);
+    expect((await say(model)).text).toBe('Hello!');
   });
 
   it('replace the chat template', async () => {

@@ -238,4 +238,23 @@ describe('a tool choice as a grammar', () => {
       expect.objectContaining({ code: 'invalid_request' }),
     );
   });
+
+  it('leaves a schema that it cannot hold to to the model, unless the tool is strict', () => {
+    const odd = (strict: boolean): ChatInput['tools'] => [
+      { type: 'function', function: { name: 'odd', strict, parameters: object({ id: { type: 'string', pattern: '^x' } }) } },
+    ];
+    const loose = newGrammar(llama, grammarFor({ messages: [], tools: odd(false), tool_choice: 'required' }, 'hermes') ?? '');
+    expect(loose.isTextCompatible('<tool_call>{"name": "odd", "arguments": {"id": "y"}}</tool_call>')).toBe(true);
+    expect(() => grammarFor({ messages: [], tools: odd(true), tool_choice: 'required' }, 'hermes')).toThrow(
+      expect.objectContaining({ code: 'invalid_schema', param: 'tools.odd.parameters.properties.id.pattern' }),
+    );
+  });
+
+  it('leaves the choice between a call and an answer in JSON', () => {
+    const both = { ...input('auto'), response_format: { type: 'json_object' as const } };
+    const grammar = newGrammar(llama, grammarFor(both, 'hermes') ?? '');
+    expect(grammar.isTextCompatible('<tool_call>{"name": "time", "arguments": {}}</tool_call>')).toBe(true);
+    expect(grammar.isTextCompatible('{"answer": 42}')).toBe(true);
+    expect(grammar.isTextCompatible('42')).toBe(false);
+  });
 });

@@ -22,13 +22,17 @@ export function grammarFor(input: ChatInput, format: CallFormat): string | null 
         named === null
           ? 'tool_choice asks for a call, but there are no tools.'
           : `tool_choice names ${named}, which is not among the tools.`,
-        {
-          param: 'tool_choice',
-        },
+        { param: 'tool_choice' },
       );
-    return callGrammar(tools, format);
+    const builder = new GrammarBuilder();
+    return builder.finish(callRule(builder, tools, format));
   }
+  const builder = new GrammarBuilder();
   const response = input.response_format;
+  const tools = offeredTools(input);
+  // An answer in JSON, or a call where there are tools to call.
+  const orCall = (rule: string): string =>
+    builder.finish(tools.length === 0 ? rule : builder.oneOf([callRule(builder, tools, format), rule]));
   switch (response?.type) {
     case undefined:
     case 'text':
@@ -36,43 +40,52 @@ export function grammarFor(input: ChatInput, format: CallFormat): string | null 
     case 'grammar':
       return response.grammar;
     case 'json_object':
-      return new GrammarBuilder().finish(ANY_OBJECT);
-    case 'json_schema': {
-      const builder = new GrammarBuilder();
-      return builder.finish(builder.schema(response.json_schema.schema, 'response_format.json_schema.schema'));
-    }
+      return orCall(ANY_OBJECT);
+    case 'json_schema':
+      return orCall(builder.schema(response.json_schema.schema, 'response_format.json_schema.schema'));
     default:
       return response satisfies never;
   }
 }
 
 /** Exactly one call, in the form that the model was trained on. */
-function callGrammar(tools: readonly ToolDefinition[], format: CallFormat): string {
-  const builder = new GrammarBuilder();
-  const calls = tools.map(({ function: f }) => {
-    const path = `tools.${f.name}.parameters`;
-    if (format === 'gemma')
-      return builder.sequence([
-        builder.text(`<start_function_call>call:${f.name}`),
-        builder.gemmaObject(f.parameters ?? {}, path),
-        builder.text('<end_function_call>'),
-      ]);
-    const parameters = f.parameters === undefined ? ANY_OBJECT : builder.schema({ type: 'object', ...f.parameters }, path);
-    const key = format === 'llama' ? 'parameters' : 'arguments';
-    return builder.sequence([builder.text(`{"name": ${JSON.stringify(f.name)}, "${key}": `), parameters, builder.text('}')]);
-  });
-  const call = builder.oneOf(calls);
+function callRule(builder: GrammarBuilder, tools: readonly ToolDefinition[], format: CallFormat): string {
+  if (format === 'gemma') return builder.oneOf(tools.map((tool) => gemmaCall(builder, tool)));
+  const key = format === 'llama' ? 'parameters' : 'arguments';
+  const call = builder.oneOf(
+    tools.map((tool) => {
+      const head = builder.text(`{"name": ${JSON.stringify(tool.function.name)}, "${key}": `);
+      return builder.sequence([head, parametersRule(builder, tool), builder.text('}')]);
+    }),
+  );
   switch (format) {
     case 'hermes':
-      return builder.finish(
-        builder.sequence([builder.text('<tool_call>'), '"\\n"?', call, '"\\n"?', builder.text('</tool_call>')]),
-      );
+      return builder.sequence([builder.text('<tool_call>'), '"\\n"?', call, '"\\n"?', builder.text('</tool_call>')]);
     case 'mistral':
-      return builder.finish(builder.sequence([builder.text('[TOOL_CALLS]'), '" "?', builder.text('['), call, builder.text(']')]));
+      return builder.sequence([builder.text('[TOOL_CALLS]'), '" "?', builder.text('['), call, builder.text(']')]);
     case 'llama':
-    case 'gemma':
-      return builder.finish(call);
+      return call;
     default:
       return format satisfies never;
+  }
+}
+
+function gemmaCall(builder: GrammarBuilder, tool: ToolDefinition): string {
+  const { name, parameters } = tool.function;
+  return builder.sequence([
+    builder.text(`<start_function_call>call:${name}`),
+    builder.gemmaObject(parameters ?? {}, `tools.${name}.parameters`),
+    builder.text('<end_function_call>'),
+  ]);
+}
+
+/** Errors: `invalid_schema` for a tool that insists on its schema (`strict`); for others any object will do. */
+function parametersRule(builder: GrammarBuilder, { function: f }: ToolDefinition): string {
+  if (f.parameters === undefined) return ANY_OBJECT;
+  try {
+    return builder.schema({ type: 'object', ...f.parameters }, `tools.${f.name}.parameters`);
+  } catch (error) {
+    if (f.strict === true) throw error;
+    return ANY_OBJECT; // what a grammar cannot hold to is left to the model, as in a call that it makes of its own accord
   }
 }

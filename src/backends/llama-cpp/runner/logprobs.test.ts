@@ -73,4 +73,11 @@ describe('confidence', () => {
   it('is null rather than invented where every token was forced', () => {
     expect(new ConfidenceMeter().result()).toBe(null);
   });
+
+  it('has nothing to say when a probability is no number', () => {
+    const meter = new ConfidenceMeter();
+    meter.add(0.5, { leading: [], of: () => Promise.resolve(0) });
+    meter.add(Number.NaN, { leading: [], of: () => Promise.resolve(0) });
+    expect(meter.result()).toBe(null);
+  });
 });

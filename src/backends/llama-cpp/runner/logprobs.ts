@@ -108,7 +108,8 @@ export class ConfidenceMeter {
 
   /** `mean` is the geometric mean of the tokens' probabilities, `margin` the least lead over the next best token. */
   result(): Confidence | null {
-    if (this.#count === 0) return null;
+    // Weights that compute no numbers have no probabilities.
+    if (this.#count === 0 || Number.isNaN(this.#logSum)) return null;
     const mean = Math.exp(this.#logSum / this.#count);
     return { score: mean, method: 'logprobs', calibrated: false, parts: { mean, lowest: this.#lowest, margin: this.#margin } };
   }
