@@ -276,7 +276,9 @@ export class Tutti implements AsyncDisposable {
     return this.runs.stats(query);
   }
 
+  /** What is loaded, what it takes, and how the machine is doing. Never rejects; waits at most a second for a server that does not answer. */
   async status(): Promise<Status> {
+    const [servers, gpus] = await Promise.all([this.backends.servers(), findGpus()]);
     return {
       version,
       uptimeMs: this.#system.clock.now() - this.#system.startedAt,
@@ -285,8 +287,9 @@ export class Tutti implements AsyncDisposable {
         .filter((model) => model.state === 'loaded')
         .map((model) => model.id),
       memoryUsage: this.pool.memory(),
+      servers,
       activeRuns: this.runs.active().length,
-      resources: { cpuPercent: this.#cpu(), memory: memoryStatus(systemMemory()), gpus: gpuStatus(await findGpus()) },
+      resources: { cpuPercent: this.#cpu(), memory: memoryStatus(systemMemory()), gpus: gpuStatus(gpus) },
       backends: this.backends.list(),
       circuits: this.#system.breakers.list(),
       storage: this.runs.status,

@@ -15,6 +15,7 @@ import type { ModelDescriptor } from '../contracts/model.ts';
 import type { BackendId } from '../contracts/vocabulary.ts';
 import { TuttiError } from '../errors/error.ts';
 import { nearest } from '../lib/nearest.ts';
+import { askServer, type ServerMemory } from './servers.ts';
 
 export type BackendState = 'starting' | 'up' | 'down';
 
@@ -61,6 +62,8 @@ export interface BackendsOptions {
 
 /** A remote listing that takes longer counts as down. */
 const LIST_TIMEOUT_MS = 10_000;
+/** Who asks what the servers hold waits no longer than this for one of them. */
+const SERVER_TIMEOUT_MS = 1000;
 
 export class Backends implements AsyncDisposable {
   readonly #slots = new Map<BackendId, Slot>();
@@ -188,6 +191,14 @@ export class Backends implements AsyncDisposable {
       models: slot.models,
       error: slot.error === null ? null : { code: slot.error.code, message: slot.error.message },
     }));
+  }
+
+  /** What the servers that load models themselves hold now. One that does not answer within a second is unknown. Never rejects. */
+  async servers(): Promise<ServerMemory[]> {
+    const asked = [...this.#slots.values()].map(({ backend, entry, stop }) =>
+      askServer(backend, entry?.gpu_memory_limit_mb, AbortSignal.any([stop.signal, AbortSignal.timeout(SERVER_TIMEOUT_MS)])),
+    );
+    return (await Promise.all(asked)).filter((server) => server !== null);
   }
 
   /** Whether a backend works, in a sentence; from its own check, else from a listing. Never rejects. */

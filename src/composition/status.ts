@@ -3,6 +3,7 @@ import type { PoolMemory } from '../pool/contract.ts';
 import type { RunsStatus } from '../runs/runs.ts';
 import type { BackendStatus } from './backends.ts';
 import type { Gpu } from './devices.ts';
+import type { ServerMemory } from './servers.ts';
 
 export interface Status {
   readonly version: string;
@@ -11,6 +12,8 @@ export interface Status {
   /** Ids of the models in memory. */
   readonly loadedModels: readonly string[];
   readonly memoryUsage: PoolMemory;
+  /** Remote servers that load models themselves (Ollama), and what they hold. */
+  readonly servers: readonly ServerMemory[];
   /** Runs under way. */
   readonly activeRuns: number;
   readonly resources: {

@@ -10,7 +10,7 @@ import type { readiness } from './rest/health.ts';
 import type { batchBody, inferenceBody, parallelBody, WireAnswer, WireResults } from './rest/inference.ts';
 import type { WireRankedModel } from './rest/models.ts';
 import type { WirePull } from './rest/pull.ts';
-import type { evicted, WirePool } from './rest/pool.ts';
+import type { evicted, WireMemory, WirePool, WireServer } from './rest/pool.ts';
 import type { cancelled, runPage, WireStats } from './rest/runs.ts';
 import type { capabilityList, counted, pluginList, reloaded, WireBackend, WireStatus } from './rest/system.ts';
 import type { WireConfidence, WireDetails, WireUsage } from './wire/answer.ts';
@@ -31,7 +31,7 @@ export type {
 };
 export type { WireAnswer, WireBackend, WireConfidence, WireDetails, WireError, WireEvent, WireModel, WireModelState };
 export type { WireModelStatus, WirePool, WirePull, WireRankedModel, WireResults, WireRoute, WireRun, WireRunSummary, WireStats };
-export type { WireStatus, WireStep, WireUsage };
+export type { WireMemory, WireServer, WireStatus, WireStep, WireUsage };
 
 /** What each route that answers JSON takes and gives, for typed clients. Bodies are as they are sent: defaults may be left out. */
 export interface Endpoints {

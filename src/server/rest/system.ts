@@ -5,7 +5,7 @@ import { chatMessage, toolDefinition } from '../../contracts/chat.ts';
 import { seconds } from '../wire/answer.ts';
 import type { Call } from '../route.ts';
 import { listModels, rankedModel, type WireRankedModel } from './models.ts';
-import { toWirePool, wirePool } from './pool.ts';
+import { toWireMemory, toWireServer, wireMemory, wireServer } from './pool.ts';
 
 const capability = z.strictObject({
   capability: z.string(),
@@ -63,7 +63,8 @@ export const wireStatus = z.strictObject({
   version: z.string(),
   uptime_seconds: z.number(),
   loaded_models: z.array(z.string()),
-  memory_usage: wirePool,
+  memory_usage: wireMemory,
+  servers: z.array(wireServer).describe('Remote servers that load models themselves (Ollama), and what they hold.'),
   active_runs: z.int(),
   resources: z.strictObject({
     cpu_percent: z.number().nullable().describe('0..100 over all processors since the last look; null at the first.'),
@@ -93,7 +94,8 @@ export async function getStatus(call: Call): Promise<WireStatus> {
     version: status.version,
     uptime_seconds: seconds(status.uptimeMs),
     loaded_models: [...status.loadedModels],
-    memory_usage: toWirePool(status.memoryUsage),
+    memory_usage: toWireMemory(status.memoryUsage),
+    servers: status.servers.map(toWireServer),
     active_runs: status.activeRuns,
     resources: {
       cpu_percent: cpuPercent,
