@@ -16,6 +16,7 @@ import * as models from './rest/models.ts';
 import * as pool from './rest/pool.ts';
 import * as pull from './rest/pull.ts';
 import * as runs from './rest/runs.ts';
+import { streamBody, streamEvent, streamText } from './rest/stream.ts';
 import * as system from './rest/system.ts';
 import { route, type Route } from './route.ts';
 import type { ServerConfig } from './schema.ts';
@@ -57,6 +58,7 @@ export const ROUTES: readonly Route[] = [
   route('POST', '/api/inference', { role: 'user', spends: true, summary: 'One question', body: inference.inferenceBody, response: inference.wireAnswer, handle: inference.infer }),
   route('POST', '/api/inference/batch', { role: 'user', spends: true, summary: 'Many questions to one model', body: inference.batchBody, response: inference.wireResults, handle: inference.inferBatch }),
   route('POST', '/api/inference/parallel', { role: 'user', spends: true, summary: 'One question to many models, or many requests at once', body: inference.parallelBody, response: inference.wireResults, handle: inference.inferParallel }),
+  route('POST', '/stream', { role: 'user', spends: true, summary: 'One question; the answer as plain text while it is written', body: streamBody, response: 'text/plain', events: streamEvent, handle: streamText }),
   route('POST', '/api/tokens/count', { role: 'user', summary: 'Count tokens without loading the model', body: system.countBody, response: system.counted, handle: system.countTokens }),
 
   // What ran, and what happens.
