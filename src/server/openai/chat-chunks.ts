@@ -141,16 +141,23 @@ export function toWireLogprobs(tokens: readonly TokenLogprob[]): WireLogprobs {
   return {
     content: tokens.map(({ token, logprob, bytes, top }) => ({
       token,
-      logprob,
+      logprob: toWireLogprob(logprob),
       bytes: bytes === null ? null : [...bytes],
       top_logprobs: top.map((other) => ({
         token: other.token,
-        logprob: other.logprob,
+        logprob: toWireLogprob(other.logprob),
         bytes: other.bytes === null ? null : [...other.bytes],
       })),
     })),
     refusal: null,
   };
+}
+
+/** JSON knows no −∞ and no NaN (it would write null). OpenAI's API has this number for what is as good as impossible. */
+const IMPOSSIBLE = -9999;
+
+function toWireLogprob(logprob: number): number {
+  return Number.isFinite(logprob) ? logprob : IMPOSSIBLE;
 }
 
 export function truncated(): TuttiError {

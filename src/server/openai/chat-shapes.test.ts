@@ -90,6 +90,18 @@ describe('the chunks of a chat stream', () => {
     expect(chunks[2]?.choices[0]?.logprobs).toEqual({ content: [{ ...token, top_logprobs: [token] }], refusal: null });
   });
 
+  it('have numbers for logprobs that are none', async () => {
+    const token = (logprob: number): { token: string; logprob: number; bytes: null } => ({ token: 'x', logprob, bytes: null });
+    const top = [token(0), token(Number.NEGATIVE_INFINITY), token(Number.NaN)];
+    const chunks = await chunksOf([
+      { type: 'text-delta', step, choice: 0, text: 'x', logprobs: [{ ...token(Number.NaN), top }] },
+      { type: 'finish', step, choice: 0, reason: 'stop' },
+    ]);
+    const [only] = chunks.flatMap(({ choices }) => choices[0]?.logprobs?.content ?? []);
+    expect(only?.logprob).toBe(-9999);
+    expect(only?.top_logprobs.map(({ logprob }) => logprob)).toEqual([0, -9999, -9999]);
+  });
+
   it('are never complete while a choice has no end', () => {
     const chunks = new ChatChunks(options({ choices: 2 }));
     chunks.add({ type: 'text-delta', step, choice: 0, text: 'Hi' });
