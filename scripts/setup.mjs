@@ -7,7 +7,7 @@
  */
 import { spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { delimiter, dirname, join, resolve } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 
@@ -115,36 +115,93 @@ function npm(args, root, stdio) {
 }
 
 /**
+ * Whether the process that wrote this lock still runs.
+ * @param {string} pid
+ */
+function isAlive(pid) {
+  try {
+    return Number(pid) > 0 && process.kill(Number(pid), 0);
+  } catch (error) {
+    return error instanceof Error && 'code' in error && error.code === 'EPERM';
+  }
+}
+
+/**
+ * Two commands on a fresh clone (`npm start` here, `npm test` there) must not install at once: the second waits.
+ * @param {string} root
+ * @param {() => void} install
+ */
+function oneAtATime(root, install) {
+  const lock = join(root, '.setup.lock');
+  for (let told = false; ;) {
+    try {
+      writeFileSync(lock, String(process.pid), { flag: 'wx' });
+      break;
+    } catch (error) {
+      if (!(error instanceof Error && 'code' in error && error.code === 'EEXIST')) throw error;
+    }
+    if (!isAlive(readOr(lock, ''))) rmSync(lock, { force: true });
+    else if (!told) console.error(`tutti: another command is installing; waiting for it (${lock})…`);
+    told = true;
+    Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 100);
+  }
+  process.once('exit', () => rmSync(lock, { force: true }));
+  install();
+}
+
+/**
  * Returns once the dependencies are there; ends the process with a message when they cannot be.
  * @param {string} root
  */
 export function setUp(root) {
-  const modules = join(root, 'node_modules');
-  const stampFile = join(modules, '.tutti-setup');
-  const pinnedNode = join(modules, 'node', 'bin', 'node');
-  const lockfile = readOr(join(root, 'package-lock.json'), '');
-  if (lockfile === '') fail('package-lock.json is missing: this is not a whole clone of the repository.');
-  const stamp = stampOf(lockfile, readFileSync(join(root, 'package.json'), 'utf8'));
-  if (readOr(stampFile, '') === stamp && existsSync(pinnedNode)) return;
-
+  if (isSetUp(root)) return;
   if (Number.parseInt(process.versions.node, 10) < OLDEST_NODE)
     fail(
-      `Node ${process.versions.node} is too old to install with; ${OLDEST_NODE} or newer is needed (the rest runs on a Node of its own).`,
+      `Node ${process.versions.node} is too old to install with; ${OLDEST_NODE} or newer is needed (the rest runs on its own).`,
     );
-  if (!satisfies(lockfile, readOr(join(modules, '.package-lock.json'), '{"packages":{}}')) || !existsSync(pinnedNode)) {
+  if (readOr(join(root, 'package-lock.json'), '') === '')
+    fail('package-lock.json is missing: this is not a whole clone of the repository.');
+  oneAtATime(root, () => {
+    if (!isSetUp(root)) install(root);
+  });
+}
+
+/** @param {string} root */
+const filesOf = (root) => ({
+  stamp: join(root, 'node_modules', '.tutti-setup'),
+  installed: join(root, 'node_modules', '.package-lock.json'),
+  pinnedNode: join(root, 'node_modules', 'node', 'bin', 'node'),
+});
+
+/** @param {string} root */
+function currentStamp(root) {
+  return stampOf(readOr(join(root, 'package-lock.json'), ''), readFileSync(join(root, 'package.json'), 'utf8'));
+}
+
+/** @param {string} root */
+function isSetUp(root) {
+  const files = filesOf(root);
+  return readOr(files.stamp, '') === currentStamp(root) && existsSync(files.pinnedNode);
+}
+
+/** @param {string} root */
+function install(root) {
+  const files = filesOf(root);
+  const lockfile = readFileSync(join(root, 'package-lock.json'), 'utf8');
+  if (!satisfies(lockfile, readOr(files.installed, '{"packages":{}}')) || !existsSync(files.pinnedNode)) {
     const version = npm(['--version'], root, 'pipe').stdout?.trim() ?? '';
     if (version === '') fail('npm was not found. Install Node.js with npm, then run this again.');
     if (Number.parseInt(version, 10) < OLDEST_NPM)
       fail(`npm ${version} is too old; ${OLDEST_NPM} or newer is needed: npm install --global npm`);
     console.error('tutti: installing the dependencies and the pinned Node (once for each lockfile; usually under a minute)…');
-    const install = ['ci', '--include=dev', '--no-audit', '--no-fund', '--loglevel=error'];
-    const run = npm(install, root, ['ignore', 'inherit', 'pipe']);
+    const arguments_ = ['ci', '--include=dev', '--no-audit', '--no-fund', '--loglevel=error'];
+    const run = npm(arguments_, root, ['ignore', 'inherit', 'pipe']);
     process.stderr.write(run.stderr ?? '');
     if (run.status !== 0) fail(`npm ci failed. ${adviceFor(run.stderr ?? String(run.error))}`);
-    if (!existsSync(pinnedNode))
+    if (!existsSync(files.pinnedNode))
       fail('npm ci left out the pinned Node: its install script was not run. Run "npm rebuild node" without "ignore-scripts".');
   }
-  writeFileSync(stampFile, stamp);
+  writeFileSync(files.stamp, currentStamp(root));
 }
 
 if (process.argv[1] && import.meta.url === pathToFileURL(resolve(process.argv[1])).href) {

@@ -1,5 +1,5 @@
 import { execFile } from 'node:child_process';
-import { chmod, cp, mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { chmod, cp, mkdir, mkdtemp, readFile, readdir, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { delimiter, join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
@@ -62,6 +62,21 @@ describe('scripts/setup.mjs', () => {
     await cp(join(clone, 'package-lock.json'), join(clone, 'node_modules', '.package-lock.json'));
     await setUp();
     expect((await calls()).trim().split('\n')).toHaveLength(1);
+  });
+
+  test('installs once for two commands at the same time', async () => {
+    await fakeNpm(INSTALLS);
+    const both = await Promise.all([setUp(), setUp()]);
+    expect(both).toMatchObject([{ code: 0 }, { code: 0 }]);
+    expect((await calls()).trim().split('\n')).toHaveLength(1);
+    expect(await readdir(clone)).not.toContain('.setup.lock');
+  });
+
+  test('takes over from one that was killed', async () => {
+    await fakeNpm(INSTALLS);
+    const NO_PROCESS = 2 ** 22 + 1; // above the largest process id
+    await writeFile(join(clone, '.setup.lock'), String(NO_PROCESS));
+    expect(await setUp()).toMatchObject({ code: 0 });
   });
 
   test('says what to do when npm fails, and tries again the next time', async () => {
