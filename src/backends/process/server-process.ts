@@ -31,7 +31,7 @@ export interface ServerProcessOptions {
 type State = 'starting' | 'ready' | 'stopping' | 'ended';
 
 const FIRST_PAUSE_MS = 20;
-const LONGEST_PAUSE_MS = 1000;
+const LONGEST_PAUSE_MS = 500;
 /** A process that has left the group may hold the pipes open for ever. */
 const LAST_LINES_MS = 500;
 
@@ -103,7 +103,7 @@ export class ServerProcess {
         return;
       }
       await this.#pause(pause);
-      pause = Math.min(pause * 1.5, LONGEST_PAUSE_MS);
+      pause = Math.min(pause * 1.25, LONGEST_PAUSE_MS);
     }
     if (this.#state === 'ready') return;
     throw (await this.ended) ?? this.#failure('load_failed', 'was stopped before it was ready');
