@@ -12,13 +12,21 @@ export interface GlobalOptions {
   readonly json?: boolean;
 }
 
+/** What the command line adds to the config file. */
+export interface ConfigSource {
+  /** Keys that beat the file and the environment. */
+  readonly overrides?: Readonly<Record<string, unknown>>;
+  /** Plug-ins beside those of the file. */
+  readonly pluginSpecs?: readonly string[];
+}
+
 export interface CommandContext {
   readonly output: Output;
   readonly options: GlobalOptions;
   /** Aborts at Ctrl-C. */
   readonly signal: AbortSignal;
   /** Errors: those of the config. */
-  loadConfig(overrides?: Readonly<Record<string, unknown>>): Promise<Settings>;
+  loadConfig(more?: ConfigSource): Promise<Settings>;
   /**
    * The server that the command acts on: that of `--url` or `TUTTI_URL`; else the one that answers at the config's
    * address; else one made in this process (always with `--local`). A command that changes what a server holds in
@@ -29,9 +37,9 @@ export interface CommandContext {
 
 export function createContext(output: Output, options: GlobalOptions, signal: AbortSignal): CommandContext {
   // What is heavy is loaded when a command needs it: `tutti --version` and commands with --url do not.
-  const loadConfig: CommandContext['loadConfig'] = async (overrides) => {
+  const loadConfig: CommandContext['loadConfig'] = async (more = {}) => {
     const { readConfig } = await import('../tutti.ts');
-    return readConfig({ ...(options.config !== undefined && { file: options.config }), ...(overrides && { overrides }) });
+    return readConfig({ ...(options.config !== undefined && { file: options.config }), ...more });
   };
   return {
     output,

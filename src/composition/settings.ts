@@ -19,6 +19,8 @@ export interface Settings {
 export interface SettingsSource extends LoadOptions {
   /** Plug-ins given in code. */
   readonly plugins?: readonly Plugin[];
+  /** Plug-ins to load beside those that the config names: packages, or files relative to the config. */
+  readonly pluginSpecs?: readonly string[];
 }
 
 /** Only what names the plug-ins is read at first: the rest may need them to be understood. */
@@ -32,7 +34,8 @@ export async function readSettings(source: SettingsSource): Promise<Settings> {
     plugin: checkPlugin(plugin, plugin.name),
   }));
   const named: LoadedPlugin[] = [];
-  for (const spec of first.config.plugins) named.push(await loadPlugin(spec, first.directory));
+  for (const spec of new Set([...first.config.plugins, ...(source.pluginSpecs ?? [])]))
+    named.push(await loadPlugin(spec, first.directory));
   const plugins = [...given, ...named];
   const kinds = collectKinds(plugins.map(({ plugin }) => plugin));
   const shape = configShape(kinds);

@@ -1,6 +1,6 @@
 /** `tutti serve`: runs the server until a signal ends it. */
 import { watch, type FSWatcher } from 'node:fs';
-import { basename, dirname } from 'node:path';
+import { basename, dirname, resolve } from 'node:path';
 import { TuttiError } from '../../errors/error.ts';
 import { createServer, type TuttiServer } from '../../server/app.ts';
 import { createTutti, type Tutti } from '../../tutti.ts';
@@ -20,17 +20,17 @@ const SETTLE_MS = 200;
 
 export const run: CommandRun = async (context, _args, given) => {
   const options = given as ServeOptions;
-  const settings = await context.loadConfig(overridesOf(options));
+  const settings = await context.loadConfig({
+    overrides: overridesOf(options),
+    pluginSpecs: (options.plugin ?? []).map(fromHere),
+  });
   const tutti = await createTutti({ settings });
   const server = createServer(tutti, tutti.config.server, { log: tutti.log });
   const ending = untilSignal(tutti, context);
   try {
     const { url } = await server.listen();
     announce(context, tutti, url, settings.loaded.warnings);
-    using _watching =
-      options.watch === true && settings.loaded.file !== null
-        ? watchFile(settings.loaded.file, () => reload(tutti, context))
-        : null;
+    using _watching = options.watch === true ? watchConfig(context, tutti, settings.loaded.file) : null;
     await ending.signalled;
     context.output.note('Finishing what runs; a second signal stops at once.');
     await shutDown(server, tutti, ending.again);
@@ -43,12 +43,16 @@ export const run: CommandRun = async (context, _args, given) => {
   }
 };
 
+/** A file named on the command line lies where the command runs, not where the config is. */
+function fromHere(spec: string): string {
+  return spec.startsWith('.') ? resolve(spec) : spec;
+}
+
 function overridesOf(options: ServeOptions): Record<string, unknown> {
   const log = options.logLevel === undefined ? undefined : { level: options.logLevel };
   const server = { port: options.port, host: options.host, log };
   return {
     server: Object.fromEntries(Object.entries(server).filter(([, value]) => value !== undefined)),
-    ...(options.plugin && { plugins: [...options.plugin] }),
   };
 }
 
@@ -91,6 +95,12 @@ function reload(tutti: Tutti, { output }: CommandContext): void {
     ({ changed }) => output.note(changed.length === 0 ? 'The config did not change.' : `Config reloaded: ${changed.join(', ')}.`),
     (error: unknown) => output.note(`The config was not reloaded, the old one stays:\n${TuttiError.from(error).message}`),
   );
+}
+
+function watchConfig(context: CommandContext, tutti: Tutti, file: string | null): Disposable | null {
+  if (file !== null) return watchFile(file, () => reload(tutti, context));
+  context.output.note('There is no config file to watch; `tutti config init` writes one.');
+  return null;
 }
 
 /** The folder is watched, not the file: editors replace files, and a watch of the old one would see no more. */
