@@ -126,15 +126,15 @@ describe('a runner', () => {
     const controller = new AbortController();
     const lines: string[] = [];
     const following = (async () => {
-      for await (const line of fixture.backend.logs('small', { follow: true, signal: controller.signal })) {
+      for await (const line of fixture.backend.logs('firm', { follow: true, signal: controller.signal })) {
         lines.push(line);
         if (line.startsWith('tutti:')) controller.abort();
       }
     })();
-    await (await open('small'))[Symbol.asyncDispose]();
+    await (await open('firm'))[Symbol.asyncDispose]();
     await following;
     expect(lines.some((line) => /llama_model_loader|print_info|load/.test(line))).toBe(true);
-    const kept = await Array.fromAsync(fixture.backend.logs('small', { follow: false, signal: new AbortController().signal }));
+    const kept = await Array.fromAsync(fixture.backend.logs('firm', { follow: false, signal: new AbortController().signal }));
     expect(kept.at(-1)).toBe(lines.at(-1));
   });
 
