@@ -184,7 +184,9 @@ export class Decision {
 
   #isHere(model: ModelDescriptor): boolean {
     // Orchestrations and in-process models run here; what an orchestration calls is routed by itself.
-    return model.backend === null || (this.#options.backends.get(model.backend)?.onThisMachine ?? false);
+    if (model.backend === null) return true;
+    // A server on this machine may pass a model's calls on to its maker's cloud.
+    return model.leavesMachine !== true && (this.#options.backends.get(model.backend)?.onThisMachine ?? false);
   }
 
   #preferred(models: readonly ModelDescriptor[]): readonly ModelDescriptor[] {

@@ -426,6 +426,13 @@ describe('privacy', () => {
     expect(errorOf(() => route(router, 'auto')).code).toBe('no_local_model');
   });
 
+  it('local_only: a server here may have models that are answered elsewhere', () => {
+    const own = { 'home:cloudy': { leavesMachine: true, quality: { default: 1 } }, 'home:small': {} };
+    const router = world('local_only', { models: own, aliases: {} });
+    expect(route(router, 'auto')).toEqual(['home:small']);
+    expect(errorOf(() => route(router, 'home:cloudy')).code).toBe('no_local_model');
+  });
+
   it('prefer_local: models here come first, unless another is named', () => {
     expect(route(world('prefer_local'), 'auto')).toEqual(['home:small', 'cloud:big']);
     expect(route(world('prefer_local'), 'mine')).toEqual(['home:small', 'cloud:big']);
