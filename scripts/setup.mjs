@@ -133,16 +133,22 @@ function isAlive(pid) {
  */
 function oneAtATime(root, install) {
   const lock = join(root, '.setup.lock');
-  for (let told = false; ;) {
+  for (let told = false, dead = ''; ;) {
     try {
       writeFileSync(lock, String(process.pid), { flag: 'wx' });
       break;
     } catch (error) {
       if (!(error instanceof Error && 'code' in error && error.code === 'EEXIST')) throw error;
     }
-    if (!isAlive(readOr(lock, ''))) rmSync(lock, { force: true });
-    else if (!told) console.error(`tutti: another command is installing; waiting for it (${lock})…`);
-    told = true;
+    const owner = `pid ${readOr(lock, '')}`;
+    if (isAlive(owner.slice('pid '.length))) {
+      if (!told) console.error(`tutti: another command is installing; waiting for it (${lock})…`);
+      told = true;
+    } else if (dead === owner) {
+      rmSync(lock, { force: true });
+    }
+    // Whoever has just made the lock may not have written into it yet: it counts as left behind at the second look.
+    dead = owner;
     Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 100);
   }
   process.once('exit', () => rmSync(lock, { force: true }));
