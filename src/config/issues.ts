@@ -13,8 +13,6 @@ export interface ConfigIssue {
   readonly reason: string;
 }
 
-export type PathKey = string | number;
-
 export function formatPath(path: readonly PropertyKey[]): string {
   let text = '';
   for (const key of path) text += typeof key === 'number' ? `[${key}]` : text === '' ? String(key) : `.${String(key)}`;

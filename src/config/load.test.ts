@@ -106,6 +106,24 @@ describe('loadConfig', () => {
     expect(failure(() => load()).message).toContain(`${file}:2:`);
   });
 
+  it('names the place of an alias that holds itself', () => {
+    write('pool: {}\nserver: &a\n  host: *a\n');
+    expect(failure(() => load())).toMatchObject({ code: 'config_invalid', message: expect.stringMatching(/tutti\.yaml:3:9 /) });
+  });
+
+  it('refuses aliases of aliases that grow without measure', () => {
+    const lines = Array.from('bcdefgh', (name, i) => `${name}: &${name} [${`*${'abcdefg'[i]},`.repeat(9)}]`);
+    write(`a: &a [${'x,'.repeat(9)}]\n${lines.join('\n')}\n`);
+    expect(failure(() => load())).toMatchObject({ code: 'config_invalid', message: expect.stringContaining('alias') });
+  });
+
+  it('says that a file cannot be read', () => {
+    expect(failure(() => load({}, { file: directory }))).toMatchObject({
+      code: 'config_not_found',
+      message: expect.stringContaining(directory),
+    });
+  });
+
   it('reads secrets from the environment and from .env, the environment first', () => {
     write('data_dir: ${A}-${B}-${C:-c}-$${D}\n');
     write('A=dot\nB=dot\n', '.env');

@@ -8,7 +8,6 @@ import { parseEnv } from 'node:util';
 import { LineCounter, isScalar, parseDocument, visit, type Document } from 'yaml';
 import type { z } from 'zod';
 import { TuttiError } from '../errors/error.ts';
-import { nearest } from '../lib/nearest.ts';
 import { expand, readOverrides, type Environment } from './environment.ts';
 import { SourceMap, formatIssue, fromZod, type ConfigIssue } from './issues.ts';
 import { shapeOf, schemaAt } from './walk.ts';
@@ -93,20 +92,52 @@ function emptyMap(): SourceMap {
 
 function readFile(file: string, environment: Environment): { data: Record<string, unknown>; map: SourceMap } {
   const lines = new LineCounter();
-  const document = parseDocument(readFileSync(file, 'utf8'), { lineCounter: lines, prettyErrors: false });
+  const document = parseDocument(readText(file), { lineCounter: lines, prettyErrors: false });
   const map = new SourceMap(file, document, lines);
+  const issueAt = (position: number, reason: string): ConfigIssue => {
+    const { line, col } = lines.linePos(position);
+    return { file, line, column: col, path: '', reason };
+  };
   if (document.errors.length > 0) {
-    fail(
-      document.errors.map((error) => {
-        const { line, col } = lines.linePos(error.pos[0]);
-        return { file, line, column: col, path: '', reason: `${error.message} (a \`\${VAR}\` inside { } or [ ] must be quoted)` };
-      }),
-    );
+    const hint = ' (a `${VAR}` inside { } or [ ] must be quoted)';
+    fail(document.errors.map((error) => issueAt(error.pos[0], error.message + hint)));
   }
+  const endless = endlessAliases(document);
+  if (endless.length > 0) fail(endless.map((position) => issueAt(position, 'this alias stands inside what it stands for')));
   expandDocument(document, environment, map);
-  const data: unknown = document.toJS() ?? {};
+  const data: unknown = toValue(document, map) ?? {};
   if (typeof data !== 'object' || data === null || Array.isArray(data)) fail([map.issue([], 'the config must be a map of keys')]);
   return { data: data as Record<string, unknown>, map };
+}
+
+function readText(file: string): string {
+  try {
+    return readFileSync(file, 'utf8');
+  } catch (cause) {
+    const { message } = cause as Error; // the file system's
+    throw new TuttiError('config_not_found', `The config file ${file} cannot be read: ${message}.`, { cause });
+  }
+}
+
+/** Where aliases stand that would make a value hold itself. */
+function endlessAliases(document: Document): number[] {
+  const positions: number[] = [];
+  visit(document, {
+    Alias(_key, alias, ancestors) {
+      const target = alias.resolve(document);
+      if (ancestors.some((ancestor) => ancestor === target)) positions.push(alias.range?.[0] ?? 0);
+    },
+  });
+  return positions;
+}
+
+function toValue(document: Document, map: SourceMap): unknown {
+  try {
+    return document.toJS();
+  } catch (cause) {
+    // The one thing that parsing does not find: aliases of aliases that grow without measure.
+    return fail([map.issue([], cause instanceof Error ? cause.message : String(cause))]);
+  }
 }
 
 /** `${PORT}` in a backend's entry is that backend's own: the port that it will be given. */
@@ -215,10 +246,4 @@ function deepFreeze<T>(value: T): T {
   if (!isPlain(value) && !Array.isArray(value)) return value;
   for (const inner of Object.values(value)) deepFreeze(inner);
   return Object.freeze(value);
-}
-
-/** The nearest names, as half a sentence: `; did you mean a, b?` or nothing. */
-export function hint(word: string, candidates: Iterable<string>): string {
-  const close = nearest(word, candidates);
-  return close.length === 0 ? '' : `; did you mean ${close.map((name) => `\`${name}\``).join(', ')}?`;
 }
