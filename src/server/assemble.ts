@@ -113,10 +113,15 @@ function refuse(error: Error & { readonly code?: string }, socket: Socket): void
     socket.destroy();
     return;
   }
-  const reason = error.code === 'HPE_HEADER_OVERFLOW' ? 'The headers are too long.' : 'The request is not HTTP.';
+  const reason = (error.code && REFUSALS[error.code]) ?? 'The request is not HTTP.';
   const body = JSON.stringify(toErrorBody(new TuttiError('invalid_request', reason)));
   const head = `HTTP/1.1 400 Bad Request\r\ncontent-type: application/json\r\ncontent-length: ${Buffer.byteLength(body)}\r\nconnection: close`;
   socket.end(`${head}\r\n\r\n${body}`);
 }
 
+/** Why, by Node's codes. */
+const REFUSALS: Readonly<Record<string, string>> = {
+  HPE_HEADER_OVERFLOW: 'The headers are too long.',
+  ERR_HTTP_REQUEST_TIMEOUT: 'The request was not complete in time.',
+};
 const EXPOSED_HEADERS = ['x-tutti-run-id', 'x-tutti-ignored', 'x-request-id', 'retry-after'];
