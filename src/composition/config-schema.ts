@@ -49,6 +49,7 @@ export const configSchema = z.strictObject({
   orchestrations: z.record(z.string().min(1), orchestrationEntry).default({}),
   runs: runsSchema.prefault({}),
 });
+/** The validated config, in the file's spelling: snake_case, seconds, MiB. */
 export type TuttiConfig = z.output<typeof configSchema>;
 
 export interface Kinds {
@@ -59,7 +60,7 @@ export interface Kinds {
 /** The config's shape with the kinds of backends and strategies that are there: built in ones and those of plug-ins. */
 export function configShape(kinds: Kinds): ConfigShape<TuttiConfig> {
   return {
-    schema: configSchema as z.ZodType<TuttiConfig>,
+    schema: configSchema,
     entrySchema: (path, data) => entrySchema(kinds, path, data),
     check: (config, issue) => check(kinds, config, issue),
   };

@@ -14,7 +14,7 @@ export async function* pullModel(system: System, reference: string, signal: Abor
   if (prefix === 'hf') {
     const { pullFromHub } = await import('../hub/pull.ts');
     const { id, directory } = downloadsOf(system);
-    yield* pullFromHub(reference, { directory, signal });
+    yield* pullFromHub(reference, { directory, signal, environment: system.settings.loaded.environment });
     await system.backends.refresh({ id });
     return;
   }

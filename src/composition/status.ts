@@ -5,6 +5,7 @@ import type { BackendStatus } from './backends.ts';
 import type { Gpu } from './devices.ts';
 import type { ServerMemory } from './servers.ts';
 
+/** What is loaded, what it takes, and how the machine, the backends and the database are doing. */
 export interface Status {
   readonly version: string;
   /** Milliseconds since the start. */

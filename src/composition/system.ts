@@ -260,7 +260,7 @@ export class System implements AsyncDisposable {
       [EMBEDDED_BACKEND]: { type: EMBEDDED_BACKEND },
       ...found,
       ...(discover ? this.#discovered : {}),
-      ...(backends as Record<BackendId, BackendEntry> | undefined),
+      ...backends,
     };
   }
 

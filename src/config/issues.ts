@@ -1,5 +1,5 @@
 /** Turns what zod and YAML find wrong into lines a person can act on: file, line, path, reason. */
-import { LineCounter, isMap, isScalar, isSeq, type Document, type Node } from 'yaml';
+import { isMap, isScalar, isSeq, type Document, type LineCounter, type Node } from 'yaml';
 import type { z } from 'zod';
 import { nearest } from '../lib/nearest.ts';
 

@@ -32,6 +32,7 @@ export interface Lease extends AsyncDisposable {
  */
 export type ModelState = 'cold' | 'waiting' | 'loading' | 'loaded' | 'unloading' | 'remote';
 
+/** Where a model is between disk and memory, and who uses it. */
 export interface ModelStatus {
   readonly id: ModelId;
   readonly state: ModelState;
@@ -49,6 +50,7 @@ export interface ModelStatus {
   readonly pid: number | null;
 }
 
+/** What the loaded models take, in MiB, and the limits. */
 export interface PoolMemory {
   readonly totalMb: number;
   readonly cpuMb: number;
@@ -64,6 +66,7 @@ export interface PoolMemory {
   readonly models: readonly ModelStatus[];
 }
 
+/** What `evict` did, in MiB. */
 export interface Eviction {
   readonly evicted: readonly ModelId[];
   readonly freedMb: number;

@@ -5,6 +5,7 @@ import type { Capability, ModelId } from '../contracts/vocabulary.ts';
 /** Where a rating comes from: set by hand, measured, or a guess from what is known of the model. */
 export type RatingSource = 'hand' | 'measured' | 'prior';
 
+/** A model that has a capability, and why it stands where it stands. */
 export interface RankedModel {
   readonly model: ModelDescriptor;
   /** 0..1 */

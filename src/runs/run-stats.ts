@@ -3,6 +3,7 @@ import type { Connection } from '../storage/connection.ts';
 import { fits, toSql, type RunFilter } from './filter.ts';
 import { calledModels } from './run-rows.ts';
 
+/** Which finished runs the figures are taken over. */
 export type StatsQuery = Omit<RunFilter, 'status'>;
 
 /** Figures over finished runs. Rates and means are null when there was nothing to take them over. */

@@ -20,6 +20,7 @@ export interface ContractSubject {
 /** A call that shows a feature, or why there is none. */
 export type Feature<T> = T | { readonly unsupported: string };
 
+/** A chat call, and how to bring the backend to answer it. */
 export interface ChatCase<S> {
   /** The model's name in the backend (the id without the prefix). */
   readonly model: string;
@@ -30,6 +31,7 @@ export interface ChatCase<S> {
   arrange?(subject: S): void | Promise<void>;
 }
 
+/** A call that goes wrong, and the error that it must give. */
 export interface FaultCase<S> extends ChatCase<S> {
   /** Ends a test's name: `reports <name>`. */
   readonly name: string;
@@ -40,6 +42,7 @@ export interface FaultCase<S> extends ChatCase<S> {
   during?(subject: S): void | Promise<void>;
 }
 
+/** What the suite needs to know of a backend: how to make one, and a case for each feature or why there is none. */
 export interface BackendContractSetup<S extends ContractSubject = ContractSubject> {
   create(): Promise<S>;
   readonly chat: ChatCase<S>;

@@ -60,6 +60,7 @@ async function rejection(work: Promise<unknown>): Promise<TuttiError> {
   return error;
 }
 
+/** Declares the tests that every backend must pass, with the runner's own `describe` and `it`. */
 export function backendContract<S extends ContractSubject>(
   name: string,
   setup: BackendContractSetup<S>,

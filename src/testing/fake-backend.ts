@@ -48,6 +48,7 @@ export interface FakeModelScript {
   };
 }
 
+/** How a fake backend looks to others. */
 export interface FakeBackendOptions {
   /** Default `fake`. */
   readonly id?: BackendId;

@@ -19,6 +19,7 @@ export interface UpstreamModel {
   readonly listed?: Readonly<Record<string, unknown>>;
 }
 
+/** A request that the fake upstream got. */
 export interface UpstreamRequestRecord {
   readonly method: string;
   /** With the query. */

@@ -48,6 +48,7 @@ interface Planned {
   readonly path: string | null;
 }
 
+/** A real HTTP server on loopback that speaks OpenAI's and Ollama's protocols and does what it is told. */
 export class FakeUpstream implements AsyncDisposable {
   /** `http://127.0.0.1:<port>`; add `/v1` for OpenAI's protocol. */
   readonly url: string;
