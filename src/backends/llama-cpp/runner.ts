@@ -78,7 +78,7 @@ const handlers: { [N in RequestName]: (params: Requests[N]['params'], request: R
       models.set(model, loaded);
       return loaded.loaded;
     } catch (error) {
-      throw explained(error);
+      throw explained(error, request.path);
     } finally {
       loading.delete(model);
     }
@@ -132,11 +132,11 @@ const handlers: { [N in RequestName]: (params: Requests[N]['params'], request: R
   },
 };
 
-/** llama.cpp only says "failed"; why stands in its log. */
-function explained(error: unknown): TuttiError {
+/** llama.cpp only says "failed"; why stands in its log, sometimes twice. */
+function explained(error: unknown, path: string): TuttiError {
   const known = TuttiError.from(error, 'load_failed');
-  const said = lastErrors.join(' ');
-  if (known.code !== 'load_failed' || said === '') return known;
+  if (known.code !== 'load_failed' || lastErrors.length === 0) return known;
+  const said = `${[...new Set(lastErrors)].join(' ')} (${path})`;
   if (/failed to allocate|out of memory|cudaMalloc|ErrorOutOfDeviceMemory|unable to allocate/i.test(said))
     return new TuttiError('out_of_memory', `llama.cpp: ${said}`, { cause: error });
   if (
