@@ -70,7 +70,7 @@ const ANSWERED: readonly [what: string, fields: object, json: object][] = [
   ['a stop string that is all there is', { stop: 'Hello there!' }, { choices: [{ message: { content: '' }, finish_reason: 'stop' }] }],
   ['a stop string that is only begun at the end', { stop: '!!' }, { choices: [{ message: { content: 'Hello there!' }, finish_reason: 'stop' }] }],
   ['a stop string at the token limit', { stop: 'Hello the end', max_tokens: 2 }, { choices: [{ message: { content: 'Hello there' }, finish_reason: 'length' }] }],
-  ['16 stop strings', { stop: [...'abcdfgijkmnopqs'].map((c) => c.repeat(9)).concat('!') }, { choices: [{ message: { content: 'Hello there' }, finish_reason: 'stop' }] }],
+  ['16 stop strings', { stop: Array.from({ length: 15 }, (_, i) => `never${i}`).concat('!') }, { choices: [{ message: { content: 'Hello there' }, finish_reason: 'stop' }] }],
   ['text of special tokens', { messages: [message('<|user|><|assistant|></s>')] }, { choices: [{ message: { content: 'Hello there!' } }], usage: { prompt_tokens: 28 } }],
   ['a NUL in the text', { messages: [message('a\0b')] }, { choices: [{ message: { content: 'Hello there!' } }], usage: { prompt_tokens: 6 } }],
   ['a lone surrogate', { messages: [message('a\uD800b')] }, { choices: [{ message: { content: 'Hello there!' } }] }],

@@ -18,6 +18,7 @@ export interface ServedOptions extends Omit<ProgramOptions, 'folder'> {
   readonly prepare?: (folder: string) => Promise<void>;
 }
 
+type Init = Omit<RequestInit, 'headers'> & { readonly headers?: Readonly<Record<string, string>> };
 type Section = Readonly<Record<string, unknown>>;
 export interface Config {
   readonly server?: Section;
@@ -43,7 +44,7 @@ export class Served implements AsyncDisposable {
     this.#owned = owned;
   }
 
-  fetch(path: string, body?: unknown, init: RequestInit = {}): Promise<Response> {
+  fetch(path: string, body?: unknown, init: Init = {}): Promise<Response> {
     return fetch(this.url + path, {
       method: body === undefined ? 'GET' : 'POST',
       ...(body !== undefined && { body: isRaw(body) ? body : JSON.stringify(body) }),
@@ -53,7 +54,7 @@ export class Served implements AsyncDisposable {
   }
 
   /** Status and JSON of an answer. */
-  async json(path: string, body?: unknown, init?: RequestInit): Promise<{ status: number; json: Json }> {
+  async json(path: string, body?: unknown, init?: Init): Promise<{ status: number; json: Json }> {
     const response = await this.fetch(path, body, init);
     return { status: response.status, json: (await response.json()) as Json };
   }
@@ -63,7 +64,7 @@ export class Served implements AsyncDisposable {
   }
 
   /** A streamed chat, read as it comes. */
-  async stream(model: string, fields: object = {}, init: RequestInit = {}): Promise<ChatStream> {
+  async stream(model: string, fields: object = {}, init: Init = {}): Promise<ChatStream> {
     return new ChatStream(await this.fetch(CHAT, chat(model, { ...fields, stream: true }), init));
   }
 
