@@ -10,6 +10,7 @@ import type * as NodeLlamaCpp from 'node-llama-cpp';
 import type { LlamaContext, LlamaModel, Llama, LlamaLogLevel } from 'node-llama-cpp';
 import { TuttiError } from '../../../errors/error.ts';
 import type { LoadRequest } from '../protocol.ts';
+import { withoutCpuTest } from './build-test.ts';
 
 export type { Llama, LlamaContext, LlamaEmbeddingContext, LlamaModel, Token } from 'node-llama-cpp';
 
@@ -83,7 +84,7 @@ let library: typeof NodeLlamaCpp | null = null;
 
 async function importLibrary(): Promise<typeof NodeLlamaCpp> {
   try {
-    return (library ??= await import('node-llama-cpp'));
+    return (library ??= await withoutCpuTest(() => import('node-llama-cpp')));
   } catch (error) {
     throw new TuttiError(
       'optional_dependency_missing',
