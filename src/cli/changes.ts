@@ -5,16 +5,16 @@ import { TuttiError } from '../errors/error.ts';
 /** Keys that hold lists: their values are separated by commas. */
 const LISTS = new Set(['fallbacks', 'capabilities']);
 
-/** Values are read as YAML, so numbers, booleans, `null` and `[lists]` are what they look like. */
+/** Values are read as YAML, so numbers, booleans, `null` and `[lists]` are what they look like. Errors: `invalid_request`. */
 export function parseChanges(words: readonly string[]): Record<string, unknown> {
-  const changes: Record<string, unknown> = {};
+  const changes = new Map<string, unknown>();
   for (const word of words) {
     const equals = word.indexOf('=');
-    if (equals < 1) throw new TuttiError('invalid_request', `\`${word}\` is not key=value.`);
-    const path = word.slice(0, equals).split('.');
+    const path = word.slice(0, Math.max(0, equals)).split('.');
+    if (path.includes('')) throw new TuttiError('invalid_request', `\`${word}\` is not key=value.`);
     setIn(changes, path, readValue(path.join('.'), word.slice(equals + 1)));
   }
-  return changes;
+  return toObject(changes);
 }
 
 function readValue(key: string, text: string): unknown {
@@ -30,7 +30,17 @@ function readValue(key: string, text: string): unknown {
   }
 }
 
-function setIn(target: Record<string, unknown>, [key = '', ...rest]: readonly string[], value: unknown): void {
-  if (rest.length === 0) target[key] = value;
-  else setIn((target[key] ??= {}) as Record<string, unknown>, rest, value);
+function setIn(target: Map<string, unknown>, [key = '', ...rest]: readonly string[], value: unknown): void {
+  if (rest.length === 0) return void target.set(key, value);
+  const inner = target.get(key) ?? new Map<string, unknown>();
+  if (!(inner instanceof Map)) throw new TuttiError('invalid_request', `\`${key}\` is given a value and keys below it.`);
+  target.set(key, inner);
+  setIn(inner as Map<string, unknown>, rest, value);
+}
+
+/** Maps take any key, objects are what is sent. */
+function toObject(map: ReadonlyMap<string, unknown>): Record<string, unknown> {
+  return Object.fromEntries(
+    [...map].map(([key, value]) => [key, value instanceof Map ? toObject(value as Map<string, unknown>) : value]),
+  );
 }

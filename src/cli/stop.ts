@@ -14,6 +14,7 @@ export class Stop implements Disposable {
     const broken = (error: NodeJS.ErrnoException): void => {
       if (error.code !== 'EPIPE') throw error;
       this.#stop(BROKEN_PIPE);
+      process.exitCode = BROKEN_PIPE; // It may come after the command has returned.
     };
     // They stay until the process ends: what is still to be written fails later than the command returns.
     process.stdout.on('error', broken);

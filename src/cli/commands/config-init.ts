@@ -13,7 +13,13 @@ export const run: CommandRun = async ({ output }, _args, given) => {
       `${file} is there already. Choose another with --output, or overwrite it with --force.`,
     );
   }
-  writeFileSync(file, readFileSync(new URL('../../../tutti.example.yaml', import.meta.url)));
+  const example = readFileSync(new URL('../../../tutti.example.yaml', import.meta.url));
+  try {
+    writeFileSync(file, example);
+  } catch (cause) {
+    const reason = cause instanceof Error ? cause.message : String(cause);
+    throw new TuttiError('invalid_request', `${file} cannot be written: ${reason}`, { cause });
+  }
   if (output.json) output.data({ file });
   else output.line(`Wrote ${file}. Change what you need, then run \`tutti config check\` and \`tutti serve\`.`);
 };
