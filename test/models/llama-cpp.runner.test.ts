@@ -91,6 +91,15 @@ describe('a runner', () => {
     expect((await collect(again.call('chat', { messages: [user('Hi')], max_tokens: 2 }, callOptions()))).text).toBe('tick tock');
   });
 
+  it('finishes its answer when a signal to stop reaches it together with its parent', async () => {
+    const model = await open('endless');
+    const parts: Part[] = [];
+    for await (const part of model.call('chat', { messages: [user('Hi')], max_tokens: 400 }, callOptions())) {
+      if (parts.push(part) === 1) for (const signal of ['SIGTERM', 'SIGINT']) process.kill(model.pid ?? 0, signal);
+    }
+    expect(parts.at(-1)).toMatchObject({ type: 'finish', reason: 'length' });
+  });
+
   it('is ended when its load is aborted', async () => {
     const controller = new AbortController();
     const descriptor = (await fixture.backend.list(controller.signal)).find(({ name }) => name === 'large');

@@ -206,5 +206,6 @@ function offerToOomKiller(): void {
 
 offerToOomKiller();
 process.on('disconnect', end);
-// Ctrl-C reaches the whole process group: the server finishes its calls first, and then ends its runners.
-process.on('SIGINT', () => {});
+// Ctrl-C reaches the whole process group, and systemd's SIGTERM the whole unit: the server finishes its calls first, and
+// then ends its runners. If it cannot any more, `disconnect` comes.
+for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.on(signal, () => {});

@@ -188,14 +188,20 @@ export class Engine {
     await context.decodeBatch();
     const now = performance.now();
     if (size > active.length) this.#chunk = nextChunk(this.#chunk, now - began, batchSize);
-    // Each for itself: a grammar that breaks down must not take the other answers with it.
-    await Promise.all(
-      active.map((entry) =>
-        this.#advance(entry, now).catch((error: unknown) =>
-          this.#leave(entry, TuttiError.from(error, 'backend_error'), 'forget'),
-        ),
-      ),
-    );
+    // llama.cpp may put the logits of a batch in order when they are first looked at, and that must not happen in two
+    // threads: one answer goes first, then the others together.
+    const [first, ...others] = active.filter((entry) => entry.logits !== null);
+    if (first !== undefined) await this.#settle(first, now);
+    await Promise.all([...others, ...active.filter((entry) => entry.logits === null)].map((entry) => this.#settle(entry, now)));
+  }
+
+  /** Each for itself: a grammar that breaks down must not take the other answers with it. */
+  async #settle(entry: Entry, now: number): Promise<void> {
+    try {
+      await this.#advance(entry, now);
+    } catch (error) {
+      this.#leave(entry, TuttiError.from(error, 'backend_error'), 'forget');
+    }
   }
 
   async #advance(entry: Entry, now: number): Promise<void> {
