@@ -30,8 +30,8 @@ export interface RunnerOptions {
   readonly workers: number;
 }
 
-/** Time for a polite end, then for SIGTERM, before SIGKILL. */
-const GRACE_MS = 1500;
+/** Time to end by itself. */
+const GRACE_MS = 2000;
 /** Time for the last lines to arrive after the process has ended. */
 const EXIT_MS = 500;
 /** A step of reading a prompt takes about a quarter of a second; a runner that does not confirm in this time is stuck. */
@@ -130,7 +130,7 @@ export class RunnerProcess {
     }
   }
 
-  /** Ends the process: politely, then with SIGTERM, then with SIGKILL. */
+  /** Ends the process: politely, then with SIGKILL. (Runners ignore SIGTERM, which may be meant for the server.) */
   stop(): Promise<void> {
     this.#stopping ??= this.#stop();
     return this.#stopping;
@@ -139,9 +139,7 @@ export class RunnerProcess {
   async #stop(): Promise<void> {
     if (this.#over) return;
     this.#send({ type: 'shutdown' });
-    const { clock } = this.#options;
-    using _term = clock.after(GRACE_MS, () => this.#child.kill('SIGTERM'));
-    using _kill = clock.after(2 * GRACE_MS, () => this.#child.kill('SIGKILL'));
+    using _kill = this.#options.clock.after(GRACE_MS, () => this.#child.kill('SIGKILL'));
     await this.ended;
   }
 
