@@ -220,6 +220,39 @@ describe('config', () => {
   });
 });
 
+describe('config errors that need several keys', () => {
+  const backends = { cloud: { type: 'openai-compatible', base_url: 'http://127.0.0.1:9/v1' } };
+  it.each([
+    [
+      'a rule’s target',
+      { routing: { rules: [{ when: 'true', use: 'clod:big' }] } },
+      /routing\.rules\[0\]\.use: `clod:big` is no model.*did you mean `cloud:`/,
+    ],
+    ['a default model', { orchestrator: { default_chat_model: 'nobody:x' } }, /orchestrator\.default_chat_model: `nobody:x`/],
+    [
+      'a default backend',
+      { orchestrator: { default_backend: 'nobody' } },
+      /orchestrator\.default_backend: there is no backend `nobody`; known: embedded, cloud/,
+    ],
+    ['a fallback', { models: { 'cloud:a': { fallbacks: ['nobody:x'] } } }, /models\.cloud:a\.fallbacks: `nobody:x`/],
+    ['an alias with a capability’s name', { aliases: { vision: 'cloud:a' } }, /aliases\.vision: a capability has this name/],
+    [
+      'a rule that is no expression',
+      { routing: { rules: [{ when: 'task.complexity >', use: 'auto' }] } },
+      /routing\.rules\[0\]\.when/,
+    ],
+    [
+      'a rule of the wrong type',
+      { routing: { rules: [{ when: 'task.tokens + 1', use: 'auto' }] } },
+      /routing\.rules\[0\]\.when.*true or false/,
+    ],
+  ])('name %s', async (_what, config, message) => {
+    expect((await rejection(createTutti({ directory, environment: {}, log: 'silent', backends, ...config }))).message).toMatch(
+      message,
+    );
+  });
+});
+
 describe('a backend that the config no longer names', () => {
   it('takes no new calls at once, and ends its last one before it goes', async () => {
     const made: FakeBackend[] = [];

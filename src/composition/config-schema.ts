@@ -2,7 +2,7 @@
 import { z } from 'zod';
 import type { AnyBackendDefinition } from '../contracts/backend.ts';
 import type { AnyStrategyDefinition } from '../contracts/strategy.ts';
-import { BACKEND_ID_PATTERN, CAPABILITY_PATTERN } from '../contracts/vocabulary.ts';
+import { BACKEND_ID_PATTERN, isKnownCapability } from '../contracts/vocabulary.ts';
 import type { ConfigShape } from '../config/load.ts';
 import { shapeOf } from '../config/walk.ts';
 import { TuttiError } from '../errors/error.ts';
@@ -13,7 +13,8 @@ import { compileRules } from '../router/rules.ts';
 import { orchestratorSchema, routingSchema } from '../router/schema.ts';
 import { runsSchema } from '../runs/schema.ts';
 import { serverSchema } from '../server/schema.ts';
-import { findCycle, unknownTargets } from './orchestration-graph.ts';
+import { EMBEDDED_BACKEND } from './embedded.ts';
+import { findCycle, unknownTargets, type Reference } from './orchestration-graph.ts';
 
 /** Keys of every backend, whatever its type: read by the composition, not by the backend's own schema. */
 const backendCommon = {
@@ -118,7 +119,8 @@ function check(kinds: Kinds, config: TuttiConfig, issue: Report): void {
     issue(['routing', 'rules', ...(typeof index === 'number' ? [index, 'when'] : [])], failure.message);
   }
   checkNames(config, issue);
-  checkOrchestrations(kinds, config, issue);
+  const members = checkOrchestrations(kinds, config, issue);
+  checkTargets(config, members, issue);
 }
 
 function report(result: z.ZodSafeParseResult<unknown>, prefix: readonly PropertyKey[], issue: Report): void {
@@ -131,7 +133,7 @@ function report(result: z.ZodSafeParseResult<unknown>, prefix: readonly Property
 
 /** Orchestrations and aliases never take a backend's, a capability's, each other's or `auto`'s name. */
 function checkNames(config: TuttiConfig, issue: Report): void {
-  const backends = new Set(['embedded', ...Object.keys(config.backends ?? {})]);
+  const backends = new Set([EMBEDDED_BACKEND, ...Object.keys(config.backends ?? {})]);
   for (const [section, names] of [
     ['aliases', config.aliases],
     ['orchestrations', config.orchestrations],
@@ -139,6 +141,7 @@ function checkNames(config: TuttiConfig, issue: Report): void {
     for (const name of Object.keys(names)) {
       if (name === 'auto') issue([section, name], '`auto` is a word of Tutti’s own');
       else if (backends.has(name)) issue([section, name], 'a backend has this name');
+      else if (isKnownCapability(name)) issue([section, name], 'a capability has this name');
       else if (section === 'aliases' && Object.hasOwn(config.orchestrations, name))
         issue([section, name], 'an orchestration has this name');
       else if (name.includes(':') && backends.has(name.slice(0, name.indexOf(':'))))
@@ -147,7 +150,8 @@ function checkNames(config: TuttiConfig, issue: Report): void {
   }
 }
 
-function checkOrchestrations(kinds: Kinds, config: TuttiConfig, issue: Report): void {
+/** The members of each orchestration whose config is good. */
+function checkOrchestrations(kinds: Kinds, config: TuttiConfig, issue: Report): Map<string, readonly string[]> {
   const members = new Map<string, readonly string[]>();
   for (const [name, entry] of Object.entries(config.orchestrations)) {
     const definition = kinds.strategies.get(entry.strategy);
@@ -163,10 +167,30 @@ function checkOrchestrations(kinds: Kinds, config: TuttiConfig, issue: Report): 
     report(parsed, ['orchestrations', name], issue);
     if (parsed.success) members.set(name, definition.describe(parsed.data as never).members);
   }
-  const backends = config.backends === undefined ? null : new Set(['embedded', ...Object.keys(config.backends)]);
-  for (const { orchestration, target, hint } of unknownTargets(members, config, backends, CAPABILITY_PATTERN)) {
-    issue(['orchestrations', orchestration], `the member \`${target}\` is no model, alias, orchestration or capability${hint}`);
-  }
   const cycle = findCycle(members, config.aliases);
   if (cycle !== null) issue(['orchestrations', cycle[0] ?? ''], `these call each other without end: ${cycle.join(' → ')}`);
+  return members;
 }
+
+/** Whatever names a model must be able to mean one. */
+function checkTargets(config: TuttiConfig, members: ReadonlyMap<string, readonly string[]>, issue: Report): void {
+  const { aliases, models, orchestrations, orchestrator, routing } = config;
+  const backends = config.backends === undefined ? null : new Set([EMBEDDED_BACKEND, ...Object.keys(config.backends)]);
+  const references: Reference[] = [
+    ...Array.from(members, ([name, targets]) => targets.map((target) => ({ path: ['orchestrations', name], target }))).flat(),
+    ...routing.rules.map(({ use }, i) => ({ path: ['routing', 'rules', i, 'use'], target: use })),
+    ...DEFAULT_MODELS.map((key) => ({ path: ['orchestrator', key], target: orchestrator[key] })),
+    ...Object.entries(models).flatMap(([id, { fallbacks = [] }]) =>
+      fallbacks.map((target) => ({ path: ['models', id, 'fallbacks'], target })),
+    ),
+  ];
+  for (const { path, target, hint } of unknownTargets(references, { aliases, models, orchestrations, backends })) {
+    issue(path, `\`${target}\` is no model, alias, orchestration or capability${hint}`);
+  }
+  const { default_backend } = orchestrator;
+  if (default_backend !== undefined && backends !== null && !backends.has(default_backend)) {
+    issue(['orchestrator', 'default_backend'], `there is no backend \`${default_backend}\`; known: ${[...backends].join(', ')}`);
+  }
+}
+
+const DEFAULT_MODELS = ['default_chat_model', 'default_code_model', 'default_vision_model'] as const;

@@ -1,5 +1,5 @@
 /** Who calls whom among orchestrations: cycles and members that cannot exist are found before anything runs. Pure. */
-import { isKnownCapability } from '../contracts/vocabulary.ts';
+import { CAPABILITY_PATTERN } from '../contracts/vocabulary.ts';
 import { nearest } from '../lib/nearest.ts';
 
 type Aliases = Readonly<Record<string, string | readonly string[]>>;
@@ -28,41 +28,40 @@ export function findCycle(members: ReadonlyMap<string, readonly string[]>, alias
   return null;
 }
 
-export interface UnknownTarget {
-  readonly orchestration: string;
+/** Somewhere in the config a model is named. */
+export interface Reference {
+  readonly path: readonly PropertyKey[];
   readonly target: string;
+}
+
+export interface UnknownTarget extends Reference {
   /** `; did you mean …?` or nothing. */
   readonly hint: string;
 }
 
+/** The names of a config, as far as targets can mean them. */
+export interface KnownNames {
+  readonly aliases: Readonly<Record<string, unknown>>;
+  readonly models: Readonly<Record<string, unknown>>;
+  readonly orchestrations: Readonly<Record<string, unknown>>;
+  /** null: the backends are found at the start, so nothing can be said of them. */
+  readonly backends: ReadonlySet<string> | null;
+}
+
 /**
- * Members that no later discovery can make valid: a prefix that is no backend, a bare word that is nothing at all. Bare model
- * names may still be found at a backend, so a word without a colon only counts when there are no backends to ask (`null`:
- * the backends are discovered, nothing can be said).
+ * Targets that no later discovery can make valid: a prefix that is no backend, a bare word that is nothing at all. A bare
+ * word may still be a model's name at a backend, so it only counts when there is no backend to ask.
  */
-export function unknownTargets(
-  members: ReadonlyMap<string, readonly string[]>,
-  config: {
-    readonly aliases: Aliases;
-    readonly models: Readonly<Record<string, unknown>>;
-    readonly orchestrations: Readonly<Record<string, unknown>>;
-  },
-  backends: ReadonlySet<string> | null,
-  capability: RegExp,
-): UnknownTarget[] {
-  const unknown: UnknownTarget[] = [];
-  const names = [...Object.keys(config.orchestrations), ...Object.keys(config.aliases), ...Object.keys(config.models)];
-  const known = new Set([...names, 'auto']);
-  for (const [orchestration, targets] of members) {
-    for (const target of new Set(targets)) {
-      if (known.has(target) || isKnownCapability(target)) continue;
-      const prefix = target.includes(':') ? target.slice(0, target.indexOf(':')) : null;
-      const possible =
-        backends === null || (prefix === null ? backends.size > 1 || capability.test(target) : backends.has(prefix));
-      if (possible) continue;
-      const close = nearest(target, [...names, ...[...(backends ?? [])].map((id) => `${id}:`)], 1);
-      unknown.push({ orchestration, target, hint: close.length === 0 ? '' : `; did you mean \`${close[0]}\`?` });
-    }
-  }
-  return unknown;
+export function unknownTargets(references: readonly Reference[], names: KnownNames): UnknownTarget[] {
+  const { backends } = names;
+  if (backends === null) return [];
+  const own = [...Object.keys(names.orchestrations), ...Object.keys(names.aliases), ...Object.keys(names.models)];
+  const known = new Set([...own, 'auto']);
+  return references.flatMap(({ path, target }) => {
+    if (known.has(target) || CAPABILITY_PATTERN.test(target)) return [];
+    const prefix = target.includes(':') ? target.slice(0, target.indexOf(':')) : null;
+    if (prefix === null ? backends.size > 1 : backends.has(prefix)) return [];
+    const [close] = nearest(target, [...own, ...Array.from(backends, (id) => `${id}:`)], 1);
+    return [{ path, target, hint: close === undefined ? '' : `; did you mean \`${close}\`?` }];
+  });
 }

@@ -104,12 +104,16 @@ describe('the graph of orchestrations', () => {
     expect(findCycle(members, { short: 'x:2' })).toBeNull();
   });
 
-  it('knows which members cannot exist', () => {
-    const config = { aliases: {}, models: {}, orchestrations: { panel: {} } };
-    const targets = new Map([['p', ['openai:gpt', 'opnai:gpt', 'panel', 'vision', 'some-model']]]);
+  it('knows which targets cannot exist', () => {
+    const names = { aliases: {}, models: {}, orchestrations: { panel: {} } };
+    const references = ['openai:gpt', 'opnai:gpt', 'panel', 'vision', 'some-model', 'auto'].map((target) => ({
+      path: ['x'],
+      target,
+    }));
     const unknown = (backends: ReadonlySet<string> | null) =>
-      unknownTargets(targets, config, backends, /^[a-z_]+$/).map(({ target, hint }) => target + hint);
+      unknownTargets(references, { ...names, backends }).map(({ target, hint }) => target + hint);
     expect(unknown(new Set(['openai', 'embedded']))).toEqual(['opnai:gpt; did you mean `openai:`?']);
+    expect(unknown(new Set(['embedded']))).toEqual(['openai:gpt', 'opnai:gpt', 'some-model']);
     expect(unknown(null)).toEqual([]);
   });
 });
