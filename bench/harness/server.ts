@@ -1,0 +1,57 @@
+/** A real `tutti serve` in a process and a folder of its own. */
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { createInterface } from 'node:readline';
+
+const MAIN = join(import.meta.dirname, '..', '..', 'src', 'cli', 'main.ts');
+
+export interface ServerProcess extends AsyncDisposable {
+  readonly url: string;
+  readonly pid: number;
+  /** Milliseconds from the launch to the first answer 200 of `/readyz`. */
+  readonly readyMs: number;
+}
+
+export interface LaunchOptions {
+  /** Written as `tutti.yaml`, of which JSON is a part. Default: no file. */
+  readonly config?: object;
+  /** Where Node keeps what it has compiled. Default: its own place. */
+  readonly compileCache?: string;
+}
+
+/** Starts with nothing of this machine's settings: no config, no keys, an empty data folder. */
+export async function launch({ config, compileCache }: LaunchOptions = {}): Promise<ServerProcess> {
+  const folder = await mkdtemp(join(tmpdir(), 'tutti-bench-'));
+  if (config !== undefined) await writeFile(join(folder, 'tutti.yaml'), JSON.stringify(config));
+  const { PATH, HOME, TMPDIR } = process.env;
+  const began = performance.now();
+  const child = spawn(process.execPath, [MAIN, 'serve', '--port', '0', '--json', '--log-level', 'error'], {
+    cwd: folder,
+    env: { PATH, HOME, TMPDIR, TUTTI_DATA_DIR: join(folder, 'data'), ...(compileCache && { NODE_COMPILE_CACHE: compileCache }) },
+    stdio: ['ignore', 'pipe', 'inherit'],
+  });
+  const exited = once(child, 'exit');
+  const end = async (): Promise<void> => {
+    if (child.exitCode === null) child.kill('SIGTERM');
+    await exited;
+    await rm(folder, { recursive: true, force: true });
+  };
+  try {
+    const lines = createInterface({ input: child.stdout });
+    const [line] = (await Promise.race([
+      once(lines, 'line'),
+      exited.then(() => Promise.reject(new Error('tutti serve ended before it was ready.'))),
+    ])) as [string];
+    const { url } = JSON.parse(line) as { url: string };
+    const ready = await fetch(`${url}/readyz`);
+    const readyMs = performance.now() - began;
+    if (ready.status !== 200) throw new Error(`/readyz answered ${ready.status} after the server said that it listens.`);
+    return { url, pid: child.pid ?? 0, readyMs, [Symbol.asyncDispose]: end };
+  } catch (error) {
+    await end();
+    throw error;
+  }
+}

@@ -1,0 +1,75 @@
+/**
+ * `npm run bench -- start`: from the launch of `tutti serve` with an empty data folder to the first 200 of `/readyz`, the
+ * memory of the idle server before any model is loaded, and the first text of an embedded model that was not loaded.
+ * The first launch fills Node's compile cache and is reported by itself.
+ */
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { ChatClient } from './harness/chat-stream.ts';
+import { cpuMs, residentMib } from './harness/process-figures.ts';
+import { readOptions, report, type Figure } from './harness/report.ts';
+import { launch, type LaunchOptions } from './harness/server.ts';
+import { interleave, ratios, summarize } from './harness/statistics.ts';
+
+/** How long the server is left alone before its memory is read. Milliseconds. */
+const IDLE_MS = 1000;
+
+interface Started {
+  readonly readyMs: number;
+  readonly readyCpuMs: number;
+  readonly idleMib: number;
+  readonly firstTokenMs: number;
+}
+
+export default async function start(args: readonly string[]): Promise<void> {
+  const options = readOptions(args);
+  await report('start', options, async () => {
+    const compileCache = await mkdtemp(join(tmpdir(), 'tutti-bench-cache-'));
+    try {
+      const launchOnce = (): Promise<Started> =>
+        startOnce({ compileCache, config: { backends: { embedded: { type: 'embedded', models_dir: options.weights } } } });
+      const first = await launchOnce();
+      const pairs = await interleave<Started>(options.rounds, launchOnce, startNothing);
+      const ours = (name: string, unit: string, value: (started: Started) => number): Figure => ({
+        name,
+        unit,
+        ...summarize(pairs.map((pair) => value(pair.ours))),
+      });
+      const once = (name: string, unit: string, value: number): Figure => ({ name, unit, ...summarize([value]) });
+      return [
+        { ...ours('ready after launch', 'ms', ({ readyMs }) => readyMs), target: { atMost: 700 } },
+        ours('  CPU until ready', 'ms', ({ readyCpuMs }) => readyCpuMs),
+        { name: '  a bare Node process', unit: 'ms', ...summarize(pairs.map(({ peer }) => peer.readyMs)) },
+        { name: '  launch against bare Node', unit: 'ratio', ...ratios(pairs, ({ readyMs }) => readyMs) },
+        { ...ours('first token, cold model', 'ms', ({ firstTokenMs }) => firstTokenMs), target: { atMost: 1000 } },
+        { ...ours('memory of the idle server', 'MiB', ({ idleMib }) => idleMib), target: { atMost: 130 } },
+        once('first launch ever: ready', 'ms', first.readyMs),
+        once('first launch ever: first token', 'ms', first.firstTokenMs),
+        once('first launch ever: memory', 'MiB', first.idleMib),
+      ];
+    } finally {
+      await rm(compileCache, { recursive: true, force: true });
+    }
+  });
+}
+
+async function startOnce(options: LaunchOptions): Promise<Started> {
+  await using server = await launch(options);
+  const readyCpuMs = cpuMs(server.pid);
+  await sleep(IDLE_MS);
+  const idleMib = residentMib(server.pid);
+  await using client = new ChatClient(server.url);
+  const { firstTextMs } = await client.ask({ model: 'embedded:base', prompt: 'What is 12 + 30?', maxTokens: 8, banned: [] });
+  return { readyMs: server.readyMs, readyCpuMs, idleMib, firstTokenMs: firstTextMs };
+}
+
+/** How long this machine takes, at this moment, to start a Node that does nothing. */
+async function startNothing(): Promise<Started> {
+  const began = performance.now();
+  await once(spawn(process.execPath, ['--eval', ''], { stdio: 'ignore' }), 'exit');
+  return { readyMs: performance.now() - began, readyCpuMs: 0, idleMib: 0, firstTokenMs: 0 };
+}
