@@ -75,7 +75,7 @@ it('pulls a model, shows how far it is, and names it', async () => {
   expect(stderr).toMatch(/^org\/repo resolving 0 B\ntiny-Q4_K_M\.gguf downloading [^]*tiny-Q4_K_M\.gguf done 100% /);
   expect(await readFile(workspace.path('models/tiny-Q4_K_M.gguf'))).toEqual(bytes);
   const again = await workspace.run(['pull', 'hf:org/repo:Q4_K_M', '--json'], { env });
-  expect(again.json?.at(-1)).toEqual({ model: 'hf:org/repo:Q4_K_M', ok: true, added: [] });
+  expect(again.json.at(-1)).toEqual({ model: 'hf:org/repo:Q4_K_M', ok: true, added: [] });
   expect(again.json).toContainEqual(expect.objectContaining({ progress: 'tiny-Q4_K_M.gguf present', fraction: 1 }));
   expect(hub.downloads).toHaveLength(1);
 });

@@ -15,8 +15,8 @@ export interface Finished {
   readonly status: number;
   readonly stdout: string;
   readonly stderr: string;
-  /** Each line of standard output as JSON; null when one is not. */
-  readonly json: readonly unknown[] | null;
+  /** Each line of standard output as JSON; empty when one is not. */
+  readonly json: readonly unknown[];
 }
 
 export interface ProgramOptions {
@@ -117,11 +117,11 @@ export class Program {
   }
 }
 
-function parseLines(text: string): unknown[] | null {
+function parseLines(text: string): unknown[] {
   try {
     return text.split('\n').flatMap((line): unknown[] => (line === '' ? [] : [JSON.parse(line)]));
   } catch {
-    return null; // Text for people.
+    return []; // Text for people.
   }
 }
 

@@ -52,7 +52,7 @@ it('finishes what runs at SIGTERM, refuses what comes, and leaves no child proce
   const env = { TUTTI_URL: server.url };
   await workspace.run(['models', 'load', 'prog:echo'], { env });
   const { json } = await workspace.run(['ps', '--json'], { env });
-  const { pid } = (json?.[0] as { memory_usage: { models: { pid: number }[] } }).memory_usage.models[0] ?? { pid: 0 };
+  const { pid } = (json[0] as { memory_usage: { models: { pid: number }[] } }).memory_usage.models[0] ?? { pid: 0 };
   expect(lives(pid)).toBe(true);
   const client = workspace.start(['run', 'up:slow', 'Go on.'], { env });
   await client.says(/one/);
@@ -140,7 +140,7 @@ it('loads the plug-ins named by --plugin, beside those of the config', async () 
   }
   const server = await serve(workspace, ['--plugin', './two.mjs', '--plugin', './three.mjs']);
   const { json } = await workspace.run(['models', '--json'], { env: { TUTTI_URL: server.url } });
-  const { models } = json?.[0] as { models: { id: string }[] };
+  const { models } = json[0] as { models: { id: string }[] };
   expect(models.map(({ id }) => id)).toEqual(expect.arrayContaining(['embedded:one', 'embedded:three', 'embedded:two']));
   const bad = await workspace.run(['serve', '--port', '0', '--plugin', './four.mjs']);
   expect(bad).toMatchObject({ status: 1, stderr: expect.stringContaining('(plugin_invalid: ') });

@@ -1,0 +1,93 @@
+import { expect, it } from 'vitest';
+import type { WireRun, WireStep } from '../server/wire/runs.ts';
+import { renderRun } from './explain.ts';
+
+function step(path: string, over: Partial<WireStep> = {}): WireStep {
+  return {
+    path,
+    kind: 'model',
+    name: path,
+    model: path,
+    backend: null,
+    reason: null,
+    status: 'completed',
+    started_at: 100,
+    ended_at: 101.5,
+    first_token_ms: null,
+    usage: null,
+    cost_usd: null,
+    confidence: null,
+    error: null,
+    steps: [],
+    ...over,
+  };
+}
+
+function run(over: Partial<WireRun>): WireRun {
+  return {
+    id: 'run_1',
+    target: 'panel',
+    operation: 'chat',
+    status: 'completed',
+    principal: 'local',
+    started_at: 100,
+    ended_at: 102,
+    first_token_ms: 250,
+    route: null,
+    usage: null,
+    cost_usd: null,
+    confidence: null,
+    error: null,
+    steps: [],
+    ...over,
+  } as WireRun;
+}
+
+it('shows why these models, in their order, and why others were left out', () => {
+  const text = renderRun(
+    run({
+      route: {
+        target: 'auto',
+        resolved_by: 'auto',
+        candidates: [
+          { model: 'a', score: 0.75, reason: 'quality 0.75' },
+          { model: 'b', score: null, reason: 'its fallback' },
+        ],
+        excluded: [{ model: 'c', reason: 'its backend is down' }],
+        features: { type: 'reasoning', complexity: 3, has_images: false, key: null },
+      },
+    }),
+  );
+  expect(text.split('\n')).toEqual([
+    'run run_1  panel  ok  2.0 s  first token 250 ms',
+    '  resolved by auto; type reasoning, complexity 3',
+    '  1. a  quality 0.75 (score 0.750)',
+    '  2. b  its fallback',
+    '  –  c  its backend is down',
+  ]);
+});
+
+it('shows the steps as a tree, each with how it went', () => {
+  const usage = { input_tokens: 5, output_tokens: 7 } as WireStep['usage'];
+  const failed = step('b', { status: 'failed', error: { code: 'upstream_error', message: 'it broke', retryable: true } });
+  const root = step('root', {
+    steps: [
+      step('a', {
+        usage,
+        cost_usd: 0.0125,
+        confidence: { score: 0.5, method: 'logprobs', calibrated: false },
+      }),
+      step('inner', { kind: 'orchestration', steps: [failed, step('c', { status: 'running', ended_at: null })] }),
+    ],
+  });
+  expect(
+    renderRun(run({ steps: [root] }))
+      .split('\n')
+      .slice(1),
+  ).toEqual([
+    '├─ a  ok  1.5 s  5 + 7 tokens  $0.0125  confidence 0.50 (logprobs)',
+    '└─ inner  ok  1.5 s',
+    '   ├─ b  failed  1.5 s  it broke (upstream_error)',
+    '   └─ c  running',
+  ]);
+});
