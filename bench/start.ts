@@ -28,10 +28,10 @@ interface Started {
 export default async function start(args: readonly string[]): Promise<void> {
   const options = readOptions(args);
   await report('start', options, async () => {
-    const compileCache = await mkdtemp(join(tmpdir(), 'tutti-bench-cache-'));
+    const temporary = await mkdtemp(join(tmpdir(), 'tutti-bench-start-'));
     try {
       const launchOnce = (): Promise<Started> =>
-        startOnce({ compileCache, config: { backends: { embedded: { type: 'embedded', models_dir: options.weights } } } });
+        startOnce({ temporary, config: { backends: { embedded: { type: 'embedded', models_dir: options.weights } } } });
       const first = await launchOnce();
       const pairs = await interleave<Started>(options.rounds, launchOnce, startNothing);
       const ours = (name: string, unit: string, value: (started: Started) => number): Figure => ({
@@ -52,7 +52,7 @@ export default async function start(args: readonly string[]): Promise<void> {
         once('first launch ever: memory', 'MiB', first.idleMib),
       ];
     } finally {
-      await rm(compileCache, { recursive: true, force: true });
+      await rm(temporary, { recursive: true, force: true });
     }
   });
 }

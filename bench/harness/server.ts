@@ -6,7 +6,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 
-const MAIN = join(import.meta.dirname, '..', '..', 'src', 'cli', 'main.ts');
+const LAUNCHER = join(import.meta.dirname, '..', '..', 'scripts', 'tutti.mjs');
 
 export interface ServerProcess extends AsyncDisposable {
   readonly url: string;
@@ -18,19 +18,19 @@ export interface ServerProcess extends AsyncDisposable {
 export interface LaunchOptions {
   /** Written as `tutti.yaml`, of which JSON is a part. Default: no file. */
   readonly config?: object;
-  /** Where Node keeps what it has compiled. Default: its own place. */
-  readonly compileCache?: string;
+  /** For temporary files, among them what Node has compiled. Default: the machine's. */
+  readonly temporary?: string;
 }
 
 /** Starts with nothing of this machine's settings: no config, no keys, an empty data folder. */
-export async function launch({ config, compileCache }: LaunchOptions = {}): Promise<ServerProcess> {
+export async function launch({ config, temporary = tmpdir() }: LaunchOptions = {}): Promise<ServerProcess> {
   const folder = await mkdtemp(join(tmpdir(), 'tutti-bench-'));
   if (config !== undefined) await writeFile(join(folder, 'tutti.yaml'), JSON.stringify(config));
-  const { PATH, HOME, TMPDIR } = process.env;
+  const { PATH, HOME } = process.env;
   const began = performance.now();
-  const child = spawn(process.execPath, [MAIN, 'serve', '--port', '0', '--json', '--log-level', 'error'], {
+  const child = spawn(process.execPath, [LAUNCHER, 'serve', '--port', '0', '--json', '--log-level', 'error'], {
     cwd: folder,
-    env: { PATH, HOME, TMPDIR, TUTTI_DATA_DIR: join(folder, 'data'), ...(compileCache && { NODE_COMPILE_CACHE: compileCache }) },
+    env: { PATH, HOME, TMPDIR: temporary, TUTTI_DATA_DIR: join(folder, 'data') },
     stdio: ['ignore', 'pipe', 'inherit'],
   });
   const exited = once(child, 'exit');

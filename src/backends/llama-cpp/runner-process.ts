@@ -9,7 +9,7 @@ import type { Clock } from '../../contracts/clock.ts';
 import { TuttiError } from '../../errors/error.ts';
 import { Channel } from '../../lib/channel.ts';
 import { deferred, type Deferred } from '../../lib/deferred.ts';
-import { entryFile } from '../../lib/entry.ts';
+import { compileCacheEnvironment, entryFile } from '../../lib/entry.ts';
 import type { LogBook } from './log-book.ts';
 import {
   fromWire,
@@ -63,7 +63,7 @@ export class RunnerProcess {
       execPath: process.execPath,
       execArgv: [],
       stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
-      env: { ...process.env, ...options.env, UV_THREADPOOL_SIZE: String(options.workers) },
+      env: { ...process.env, ...compileCacheEnvironment(), ...options.env, UV_THREADPOOL_SIZE: String(options.workers) },
     });
     this.#child.stdout?.setEncoding('utf8').on('data', (text: string) => options.log.write(text));
     this.#child.stderr?.setEncoding('utf8').on('data', (text: string) => options.log.write(text));
