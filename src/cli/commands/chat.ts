@@ -16,7 +16,7 @@ export const run: CommandRun = async (context, args, given) => {
   await using api = await context.connect();
   const conversation = new Conversation(api, context, args[0] ?? 'auto', given);
   const interactive = process.stdin.isTTY === true && !output.json;
-  if (interactive) output.note(`Talking with ${conversation.model} at ${api.name}. ${HELP}`);
+  if (interactive) output.note(`Talking with ${conversation.model} (${api.name}). ${HELP}`);
   const lines = createInterface({
     input: process.stdin,
     output: process.stderr,
