@@ -108,6 +108,18 @@ describe('asking', () => {
     expect(parallel.map((result) => result.answer?.text ?? result.error?.code)).toEqual(['upstream_error', 'A']);
   });
 
+  it('makes a confidence of the probabilities that a model gives, and none without them', async () => {
+    const tokens = [
+      { text: '4', logprob: Math.log(0.25) },
+      { text: '2', logprob: Math.log(1) },
+    ];
+    const tutti = await start({ backends: [new FakeBackend({ models: { a: { answer: { tokens } } } })] });
+    const sure = await tutti.run({ model: 'a', input: '?', parameters: { logprobs: true } });
+    expect(sure.confidence).toMatchObject({ method: 'logprobs', calibrated: false, parts: { mean: 0.5, lowest: 0.25 } });
+    expect(sure.confidence?.score).toBeCloseTo(Math.sqrt(0.5 * 0.25));
+    expect((await tutti.run({ model: 'a', input: '?' })).confidence).toBeNull();
+  });
+
   it('embeds texts', async () => {
     const tutti = await start({ backends: [new FakeBackend({ models: { e: { embed: () => [1, 0] } } })] });
     expect((await tutti.embed({ input: ['a', 'b'] })).vectors).toEqual([
@@ -138,6 +150,21 @@ describe('orchestrations', () => {
     });
     const paths = tutti.runs.get(answer.runId)?.steps.map((step) => step.path);
     expect(paths).toEqual(expect.arrayContaining(['root/0', 'root/0/inner', 'root/0/inner/0/fake:a', 'root/0/fake:c/0']));
+  });
+
+  it('ask another member when one fails in the middle of a whole answer, and cannot in the middle of a streamed one', async () => {
+    const half = { answer: { text: 'half an', failAfter: { deltas: 1, error: down } } };
+    const orchestrations = { safe: { strategy: 'fallback', members: ['fake:half', 'fake:good'] } };
+    const backend = new FakeBackend({ models: { half, good: { answer: 'fine' } } });
+    const tutti = await start({ backends: [backend], orchestrations, routing: { retries: 0 } });
+    expect(await tutti.run({ model: 'safe', input: 'x' })).toMatchObject({ text: 'fine', modelsUsed: ['fake:good'] });
+    const stream = async (): Promise<string> => {
+      let text = '';
+      for await (const part of tutti.stream({ model: 'safe', input: 'x' }))
+        if (part.type === 'text-delta' && part.step === 'root') text += part.text;
+      return text;
+    };
+    expect(await rejection(stream())).toMatchObject({ code: 'upstream_error' });
   });
 
   it('tell each member’s reason when all fail', async () => {

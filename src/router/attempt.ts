@@ -9,7 +9,8 @@ import type { ChatInput } from '../contracts/chat.ts';
 import type { Confidence } from '../contracts/confidence.ts';
 import type { CallOptions, Model } from '../contracts/model.ts';
 import type { Operation, Operations } from '../contracts/operations.ts';
-import type { FinishPart, Part, StepEnd, StepOutcome } from '../contracts/part.ts';
+import { LogprobMeter } from '../contracts/logprob-meter.ts';
+import type { FinishPart, Part, StepEnd, StepOutcome, TokenLogprob } from '../contracts/part.ts';
 import { addUsage, costOf, type Usage } from '../contracts/usage.ts';
 import type { ModelId, StepPath } from '../contracts/vocabulary.ts';
 import type { Clock } from '../contracts/clock.ts';
@@ -56,6 +57,8 @@ export class Attempt<O extends Operation = Operation> {
   /** Of single calls; there are several when choices are made by several calls. */
   readonly #usages = new Map<number, Usage>();
   readonly #finishes = new Map<number, FinishPart>();
+  /** By choice, for models that give probabilities but make nothing of them. */
+  readonly #meters = new Map<number, LogprobMeter>();
   readonly #withheld: Part[] = [];
   #committed = false;
   #calledAt: number | null = null;
@@ -207,7 +210,8 @@ export class Attempt<O extends Operation = Operation> {
       case 'finish': {
         const choice = onlyChoice ?? part.choice;
         if (this.#finishes.has(choice)) throw this.#outOfOrder(`it finished choice ${choice} twice`);
-        this.#finishes.set(choice, { ...part, step, choice });
+        const confidence = part.confidence ?? this.#meters.get(choice)?.confidence();
+        this.#finishes.set(choice, { ...part, step, choice, ...(confidence !== undefined && { confidence }) });
         return;
       }
       case 'usage': {
@@ -231,11 +235,18 @@ export class Attempt<O extends Operation = Operation> {
   #content(part: Part & { choice: number }): void {
     if (this.#finishes.has(part.choice)) throw this.#outOfOrder(`it went on after finishing choice ${part.choice}`);
     this.#firstContentAt ??= this.#options.clock.monotonic();
+    if (part.type === 'text-delta' && part.logprobs !== undefined) this.#measure(part.choice, part.logprobs);
     if (this.#options.withhold) this.#withheld.push(part);
     else {
       this.#committed = true;
       this.#options.emit(part);
     }
+  }
+
+  #measure(choice: number, logprobs: readonly TokenLogprob[]): void {
+    let meter = this.#meters.get(choice);
+    if (meter === undefined) this.#meters.set(choice, (meter = new LogprobMeter()));
+    for (const token of logprobs) meter.add(token);
   }
 
   #requireFinishes(choices: number): void {

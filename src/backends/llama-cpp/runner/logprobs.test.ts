@@ -55,12 +55,13 @@ describe('confidence', () => {
     of: () => Promise.resolve(0),
   });
 
-  it('is the geometric mean, with the lowest probability and the least lead', () => {
+  it('is made of the geometric mean and the lowest probability, and tells the least lead', () => {
     const meter = new ConfidenceMeter();
     meter.add(0.9, distribution(0.9, 0.05));
     meter.add(0.4, distribution(0.4, 0.3));
     expect(meter.result()).toMatchObject({ method: 'logprobs', calibrated: false, parts: { lowest: 0.4 } });
-    expect(meter.result()?.score).toBeCloseTo(0.6);
+    expect(meter.result()?.parts?.['mean']).toBeCloseTo(0.6);
+    expect(meter.result()?.score).toBeCloseTo(Math.sqrt(0.6 * 0.4));
     expect(meter.result()?.parts?.['margin']).toBeCloseTo(0.1);
   });
 

@@ -6,6 +6,7 @@
  * likely is the first token among all, and how do the leading ones compare with it.
  */
 import type { Confidence } from '../../../contracts/confidence.ts';
+import { confidenceOf } from '../../../contracts/logprob-meter.ts';
 import type { TokenLogprob, TopLogprob } from '../../../contracts/part.ts';
 import { newSampler, type Llama, type NativeContext, type NativeModel, type NativeSampler } from './native.ts';
 import type { Vocabulary } from './vocabulary.ts';
@@ -106,11 +107,9 @@ export class ConfidenceMeter {
     this.#margin = Math.min(this.#margin, p - rival);
   }
 
-  /** `mean` is the geometric mean of the tokens' probabilities, `margin` the least lead over the next best token. */
   result(): Confidence | null {
     // Weights that compute no numbers have no probabilities.
     if (this.#count === 0 || Number.isNaN(this.#logSum)) return null;
-    const mean = Math.exp(this.#logSum / this.#count);
-    return { score: mean, method: 'logprobs', calibrated: false, parts: { mean, lowest: this.#lowest, margin: this.#margin } };
+    return confidenceOf(Math.exp(this.#logSum / this.#count), this.#lowest, this.#margin);
   }
 }

@@ -1,5 +1,5 @@
-import type { Confidence } from '../contracts/confidence.ts';
-import type { TokenLogprob } from '../contracts/part.ts';
+import type { Confidence } from './confidence.ts';
+import type { TokenLogprob } from './part.ts';
 
 /**
  * Confidence of an answer from the log-probabilities of its tokens (natural logarithms, of the model's own distribution;
@@ -46,13 +46,16 @@ export class LogprobMeter {
   /** Of the tokens so far. null when there were none, or one had no number. */
   confidence(): Confidence | null {
     if (this.#count === 0 || this.#unknown) return null;
-    const mean = Math.exp(this.#sum / this.#count);
-    const lowest = Math.exp(this.#lowest);
-    return {
-      score: Math.sqrt(mean * lowest),
-      method: 'logprobs',
-      calibrated: false,
-      parts: { mean, lowest, ...(this.#margin < Infinity && { margin: this.#margin }) },
-    };
+    return confidenceOf(Math.exp(this.#sum / this.#count), Math.exp(this.#lowest), this.#margin < Infinity ? this.#margin : null);
   }
+}
+
+/** From the figures above, for those who gather them in another way. `margin` null: there were no alternatives. */
+export function confidenceOf(mean: number, lowest: number, margin: number | null): Confidence {
+  return {
+    score: Math.sqrt(mean * lowest),
+    method: 'logprobs',
+    calibrated: false,
+    parts: { mean, lowest, ...(margin !== null && { margin }) },
+  };
 }

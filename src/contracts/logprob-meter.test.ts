@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import type { TokenLogprob } from '../contracts/part.ts';
-import { confidenceFromLogprobs } from './confidence.ts';
+import type { TokenLogprob } from './part.ts';
+import { confidenceFromLogprobs } from './logprob-meter.ts';
 
 const token = (probability: number, others: Readonly<Record<string, number>> = {}): TokenLogprob => ({
   token: 'x',
