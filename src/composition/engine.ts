@@ -125,7 +125,8 @@ export class Engine {
         operation: request.operation,
         input: request.input,
         options,
-        commit: 'first-content',
+        // Who wants a whole answer is shown nothing of a member that fails half-way, so the strategy may ask another.
+        commit: scope.request.commit ?? 'first-content',
         open: this.#open(scope),
         onFallback: (fallback) => recorder.fallback(fallback),
       });
