@@ -1,10 +1,13 @@
+import { once } from 'node:events';
+import { connect } from 'node:net';
 import type { Clock } from '../../contracts/clock.ts';
 import { systemClock } from '../../lib/clock.ts';
 import { asObject, asString, parseJson } from '../../lib/json-value.ts';
 import { TuttiError } from '../../errors/error.ts';
-import { Upstream } from '../upstream/upstream.ts';
 
 const DEFAULT_PORT = 11_434;
+/** A server on this machine or in this network answers sooner. */
+const TIMEOUT_MS = 1000;
 
 /**
  * The address that `OLLAMA_HOST` means, read as Ollama reads it: `host`, `host:port`, `:port` or a URL. The address to
@@ -33,8 +36,10 @@ export async function findOllama(
   { host = process.env['OLLAMA_HOST'], clock = systemClock }: { host?: string | undefined; clock?: Clock } = {},
 ): Promise<FoundOllama | null> {
   const baseUrl = ollamaBaseUrl(host);
-  await using upstream = new Upstream({ name: 'ollama', baseUrl, timeoutMs: 1000, clock });
   try {
+    if (!(await isListening(baseUrl, signal, clock))) return null;
+    const { Upstream } = await import('../upstream/upstream.ts');
+    await using upstream = new Upstream({ name: 'ollama', baseUrl, timeoutMs: TIMEOUT_MS, clock });
     using response = await upstream.request({ method: 'GET', path: '/api/version', signal });
     const version = asString(asObject(parseJson(await response.text(4096)))?.['version']);
     return response.status === 200 && version !== null ? { baseUrl, version } : null;
@@ -42,5 +47,25 @@ export async function findOllama(
     if (signal.aborted) throw TuttiError.from(signal.reason, 'cancelled');
     if (TuttiError.isInstance(error)) return null; // nothing there, or something else
     throw error;
+  }
+}
+
+/** Asked first, because mostly nothing listens, and an HTTP client would cost every start 40 ms and 7 MB. */
+async function isListening(baseUrl: string, signal: AbortSignal, clock: Clock): Promise<boolean> {
+  const { protocol, hostname, port } = new URL(baseUrl);
+  const late = new AbortController();
+  using _timer = clock.after(TIMEOUT_MS, () => late.abort());
+  const socket = connect({
+    host: hostname.replaceAll(/[[\]]/g, ''),
+    port: port === '' ? (protocol === 'https:' ? 443 : 80) : Number(port),
+  });
+  try {
+    await once(socket, 'connect', { signal: AbortSignal.any([signal, late.signal]) });
+    return true;
+  } catch {
+    signal.throwIfAborted();
+    return false; // refused, no such host, or too slow
+  } finally {
+    socket.destroy();
   }
 }
