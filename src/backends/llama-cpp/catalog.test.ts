@@ -132,6 +132,11 @@ describe('a descriptor', () => {
     expect([pooled.capabilities, pooled.operations]).toEqual([['embedding'], ['embed']]);
   });
 
+  it('asks for the CPU where no GPU is to be used', async () => {
+    expect((await describe_({})).load).toBeUndefined();
+    expect((await describe_({}, { gpu: false })).load).toEqual({ device: 'cpu' });
+  });
+
   it('takes what the config says instead', async () => {
     const models = { 'm-coder': { capabilities: ['text_generation', 'embedding'], context_size: 512 } };
     expect(await describe_({}, { models })).toMatchObject({ operations: ['chat', 'embed'], contextWindow: 512 });

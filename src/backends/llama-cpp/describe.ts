@@ -29,6 +29,8 @@ export function describeModel(
     backend,
     name,
     sizeBytes,
+    // The pool is not to look for a GPU, nor to choose one, where none is to be used.
+    ...((settings.gpu ?? config.gpu) === false && { load: { device: 'cpu' as const } }),
     ...(shown.countsAsLoaded !== undefined && { countsAsLoaded: shown.countsAsLoaded }),
   };
   if (TuttiError.isInstance(facts)) {
