@@ -1,0 +1,183 @@
+/**
+ * What the systems before Tutti could do in the field of the foundation, and under which names it is here: the library, the
+ * HTTP interface, the command line. `names.test.ts` checks that all names exist, and that each row has a test of its own.
+ */
+export interface Row {
+  /** Below a Tutti (`registry.find`), or an export of the package (`createTutti`). */
+  readonly library: readonly string[];
+  /** Keys of the config. */
+  readonly config?: readonly string[];
+  readonly http?: readonly string[];
+  /** Commands with their options: `models add --device`. */
+  readonly cli?: readonly string[];
+}
+
+export const ROWS = {
+  // Registry, pool, orchestrator.
+  'get_orchestrator(config)': { library: ['createTutti', 'getTutti'], cli: ['serve'] },
+  'get_capability_registry()': { library: ['registry'], http: ['GET /api/capabilities'], cli: ['models'] },
+  'register_model(model_id, capabilities, metadata, load_args)': {
+    library: ['registry.register', 'registry.unregister'],
+    config: [
+      'models.m.capabilities',
+      'models.m.metadata',
+      'models.m.load',
+      'models.m.price',
+      'models.m.quality',
+      'models.m.speed',
+      'models.m.fallbacks',
+    ],
+    http: ['POST /api/models', 'PATCH /api/models/{model}', 'DELETE /api/models/{model}'],
+    cli: ['models add', 'models set', 'models remove'],
+  },
+  'metadata {size, device}': {
+    library: ['registry.get', 'registry.find'],
+    http: ['GET /api/models/{model}'],
+    cli: ['models info'],
+  },
+  'load_args {device}': {
+    library: ['registry.register'],
+    config: [
+      'models.m.load.device',
+      'models.m.load.gpu_layers',
+      'models.m.load.context_size',
+      'models.m.load.threads',
+      'models.m.pinned',
+      'models.m.preload',
+      'models.m.idle_unload_seconds',
+    ],
+    http: ['POST /api/models'],
+    cli: ['models add --device'],
+  },
+  'find_models_with_capability(c)': {
+    library: ['registry.find'],
+    http: ['GET /api/capabilities/{capability}', 'GET /api/models'],
+    cli: ['models --capability'],
+  },
+  'find_best_model(c)': {
+    library: ['registry.best'],
+    http: ['GET /api/capabilities/{capability}'],
+    cli: ['models --capability --best'],
+  },
+  'performance ratings': { library: ['registry.rate'], http: ['PATCH /api/models/{model}'], cli: ['models set'] },
+  'get_model_pool()': { library: ['pool'], http: ['GET /api/pool'], cli: ['ps'] },
+  'get_model(id)': { library: ['pool.acquire'], http: ['POST /api/models/{model}/load'], cli: ['models load --no-wait'] },
+  'release_model(id)': { library: ['pool.acquire'] },
+  '(unload)': { library: ['pool.unload'], http: ['POST /api/models/{model}/unload'], cli: ['models unload'] },
+  'preload(id)': { library: ['pool.preload'], http: ['POST /api/models/{model}/load'], cli: ['models load'] },
+  'get_memory_usage()': { library: ['pool.memory'], http: ['GET /api/pool'], cli: ['ps'] },
+  'evict_lru(target_memory_mb)': {
+    library: ['pool.evict'],
+    http: ['POST /api/pool/evict'],
+    cli: ['models evict --target-memory-mb'],
+  },
+  'shared tokenizers, embeddings': { library: ['countTokens'], http: ['POST /api/tokens/count'] },
+  'execute_task(capability, task, parameters)': {
+    library: ['run'],
+    http: ['POST /api/inference'],
+    cli: ['run --capability --image --audio --file'],
+  },
+  'set_fallback_chain(id, chain)': {
+    library: ['setFallbacks'],
+    config: ['models.m.fallbacks'],
+    http: ['PATCH /api/models/{model}'],
+    cli: ['models set'],
+  },
+  'hot_swap_model(old, new)': { library: ['swap'], http: ['POST /api/models/{model}/swap'], cli: ['models swap'] },
+  'get_status()': { library: ['status'], http: ['GET /api/status'], cli: ['ps'] },
+  'ModuleManager.load(name)': {
+    library: ['plugins.load', 'plugins.list'],
+    config: ['plugins'],
+    http: ['GET /api/plugins'],
+    cli: ['serve --plugin'],
+  },
+  'config default_chat_model, default_code_model, default_vision_model': {
+    library: ['run'],
+    config: ['orchestrator.default_chat_model', 'orchestrator.default_code_model', 'orchestrator.default_vision_model'],
+  },
+  'config enable_auto_fallback, enable_hot_swap, enable_collaboration, enable_task_offloading': {
+    library: ['swap'],
+    config: [
+      'orchestrator.enable_auto_fallback',
+      'orchestrator.enable_hot_swap',
+      'orchestrator.enable_collaboration',
+      'orchestrator.enable_task_offloading',
+    ],
+  },
+  'config max_loaded_models, gpu_memory_limit_mb, cpu_memory_limit_mb, fallback_to_cpu': {
+    library: ['pool.memory'],
+    config: ['pool.max_loaded_models', 'pool.gpu_memory_limit_mb', 'pool.cpu_memory_limit_mb', 'pool.fallback_to_cpu'],
+  },
+
+  // Phased orchestration: what of it is the foundation's.
+  'KimiK2Client(provider="auto")': { library: ['run'], http: ['POST /v1/chat/completions'], cli: ['run'] },
+  'get_stats()': { library: ['stats'], http: ['GET /api/stats'], cli: ['ps --stats'] },
+  'EventBus, subscribe(type, f), event.data': { library: ['events.on'], http: ['GET /api/events'], cli: ['run --explain'] },
+  'ACTION_START, ACTION_COMPLETE, ACTION_FAILED': { library: ['events.on'], http: ['GET /api/events'], cli: ['run --explain'] },
+  'get_orchestrator() twice': { library: ['getTutti'] },
+  'close()': { library: ['close'] },
+
+  // The arbiter's routing.
+  'routing.rules[].{condition, specialist}': { library: ['run'], config: ['routing.rules'], cli: ['run --explain'] },
+  'task.complexity, task.type, task.requires_speed': { library: ['run'], http: ['POST /v1/chat/completions'] },
+  'ollama01: 11 GB VRAM': {
+    library: ['status'],
+    config: ['backends.o.gpu_memory_limit_mb'],
+    http: ['GET /api/pool'],
+    cli: ['ps'],
+  },
+
+  // Three tiers: what of it is the foundation's.
+  'EmbeddingService (768)': {
+    library: ['embed'],
+    http: ['POST /v1/embeddings'],
+    cli: ['use embed --text --model'],
+  },
+  'LLMBackend, OllamaBackend, OpenAIBackend': { library: ['backends'], http: ['GET /api/backends'] },
+  'generate(prompt, backend, **kwargs), default_backend': {
+    library: ['run'],
+    config: ['orchestrator.default_backend', 'backends.o.default_model'],
+    http: ['POST /api/inference'],
+    cli: ['run --backend'],
+  },
+  'ValueError "Unknown backend"': { library: ['run'], http: ['POST /api/inference'], cli: ['run --backend'] },
+  generate_stream: { library: ['stream'], http: ['POST /stream', 'POST /v1/chat/completions'], cli: ['run'] },
+  'record_query(type, duration, backend, cache_hit)': { library: ['runs.list'], http: ['GET /api/runs'] },
+  'get_stats(): total_queries, avg_duration, cache_hit_rate, backend_usage': {
+    library: ['stats'],
+    http: ['GET /api/stats'],
+    cli: ['ps --stats'],
+  },
+
+  // The HTTP interface.
+  'GET /api/models/, /{id}, /{id}/status; POST /{id}/load, /unload': {
+    library: ['registry.list', 'registry.get', 'pool.status', 'pool.acquire', 'pool.unload'],
+    http: [
+      'GET /api/models',
+      'GET /api/models/{model}',
+      'GET /api/models/{model}/status',
+      'POST /api/models/{model}/load',
+      'POST /api/models/{model}/unload',
+    ],
+    cli: ['models', 'models info', 'models load', 'models unload'],
+  },
+  'POST /api/inference/': { library: ['run'], http: ['POST /api/inference'], cli: ['run'] },
+  'POST /api/inference/batch': { library: ['runBatch'], http: ['POST /api/inference/batch'], cli: ['run --batch'] },
+  'POST /api/inference/parallel': { library: ['runParallel'], http: ['POST /api/inference/parallel'], cli: ['run --models'] },
+  'resource monitoring CPU, memory, GPU': { library: ['status'], http: ['GET /api/status', 'GET /metrics'], cli: ['ps'] },
+  'setup.sh, .env, uvicorn --reload, logs/': {
+    library: ['createTutti'],
+    config: ['server.log.level', 'server.log.file'],
+    cli: ['config init', 'serve --watch'],
+  },
+
+  // Numbers, and what the earlier systems had for later.
+  '0.7 and 0.5: review': { library: ['events.on'] },
+  'complexity on a scale of 0..10': { library: ['router.classify'] },
+  '3 loaded models, 8000 MB of GPU, 16000 MB of main memory': { library: ['pool.memory'], http: ['GET /api/pool'] },
+  'several GPUs': { library: ['pool.acquire'], config: ['pool.gpu_memory_limit_mb', 'models.m.load.device'] },
+  'cost-aware routing': { library: ['run'], config: ['routing.policy', 'models.m.price'] },
+  'text + images': { library: ['run'], http: ['POST /v1/chat/completions', 'POST /api/inference'], cli: ['run --image'] },
+} as const satisfies Record<string, Row>;
+
+export type RowName = keyof typeof ROWS;
