@@ -2,7 +2,6 @@
  * Commands act through the HTTP interface, whether the server runs elsewhere or was made in this process: there is one
  * implementation of each command, and what the command line can do, any client can.
  */
-import type { Readable } from 'node:stream';
 import { TuttiError } from '../errors/error.ts';
 import { ERROR_CODES, type Code } from '../errors/codes.ts';
 import { parseSse, type SseEvent } from '../lib/sse.ts';
@@ -13,7 +12,7 @@ export type Method = 'GET' | 'POST' | 'PATCH' | 'DELETE' | 'PUT';
 export interface RawResponse {
   readonly status: number;
   readonly headers: Readonly<Record<string, string | string[] | number | undefined>>;
-  readonly body: Readable;
+  readonly body: AsyncIterable<Uint8Array>;
 }
 
 /** Carries one request; the two implementations are a socket and an in-process server. */
@@ -25,9 +24,12 @@ export interface Transport extends AsyncDisposable {
 
 export class Api implements AsyncDisposable {
   readonly #transport: Transport;
+  readonly #signal: AbortSignal | undefined;
 
-  constructor(transport: Transport) {
+  /** `signal` stops every call that has none of its own. */
+  constructor(transport: Transport, signal?: AbortSignal) {
     this.#transport = transport;
+    this.#signal = signal;
   }
 
   /** For messages: `http://127.0.0.1:8000`, or `this process`. */
@@ -39,7 +41,12 @@ export class Api implements AsyncDisposable {
   async call<T>(method: Method, path: string, body?: unknown, signal?: AbortSignal): Promise<T> {
     const { response } = await this.open(method, path, body, signal);
     const text = await readAll(response.body);
-    return (text === '' ? null : JSON.parse(text)) as T;
+    try {
+      return (text === '' ? null : JSON.parse(text)) as T;
+    } catch (cause) {
+      const message = `What answers at ${this.name} is no Tutti server; it says: ${text.slice(0, 100)}`;
+      throw new TuttiError('upstream_invalid', message, { cause });
+    }
   }
 
   /** The answer's events, from a stream of server-sent events. An error event throws. */
@@ -60,7 +67,7 @@ export class Api implements AsyncDisposable {
     body?: unknown,
     signal?: AbortSignal,
   ): Promise<{ response: RawResponse; runId: string | null }> {
-    const response = await this.#transport.send(method, path, body, signal);
+    const response = await this.#transport.send(method, path, body, signal ?? this.#signal);
     const header = response.headers['x-tutti-run-id'];
     const runId = typeof header === 'string' ? header : null;
     if (response.status >= 400) throw errorFrom(response.status, await readAll(response.body), runId);
@@ -80,9 +87,9 @@ export async function* readEvents(response: RawResponse): AsyncGenerator<SseEven
   }
 }
 
-async function readAll(body: Readable): Promise<string> {
-  const chunks: Buffer[] = [];
-  for await (const chunk of body) chunks.push(chunk as Buffer);
+async function readAll(body: AsyncIterable<Uint8Array>): Promise<string> {
+  const chunks: Uint8Array[] = [];
+  for await (const chunk of body) chunks.push(chunk);
   return Buffer.concat(chunks).toString('utf8');
 }
 

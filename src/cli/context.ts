@@ -50,17 +50,17 @@ export function createContext(output: Output, options: GlobalOptions, signal: Ab
       const { Api } = await import('./api.ts');
       const { answers, httpTransport } = await import('./http-transport.ts');
       const { url, key, local = false } = options;
-      if (url !== undefined && url !== '' && !local) return new Api(httpTransport(checkedUrl(url), key));
+      if (url !== undefined && url !== '' && !local) return new Api(httpTransport(checkedUrl(url), key), signal);
       const { configuredServer } = await import('./configured-server.ts');
       const server = configuredServer(options.config);
-      if (!local && (await answers(server.url))) return new Api(httpTransport(server.url, key ?? server.key));
+      if (!local && (await answers(server.url))) return new Api(httpTransport(server.url, key ?? server.key), signal);
       if (lasting) {
         const why = local ? 'With --local' : `No server runs at ${server.url}, so`;
         output.note(`${why} this lasts only until the command ends.`);
       }
       const settings = await loadConfig();
       const { localTransport } = await import('./local-transport.ts');
-      return new Api(await localTransport(settings, output));
+      return new Api(await localTransport(settings, output), signal);
     },
   };
 }

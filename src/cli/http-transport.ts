@@ -24,9 +24,9 @@ export function httpTransport(baseUrl: string, key: string | undefined): Transpo
         const request = await openRequest(base + path, { method, headers, ...(signal && { signal }) });
         request.end(payload);
         const response = await responseOf(request);
-        return { status: response.statusCode ?? 0, headers: response.headers, body: response };
+        return { status: response.statusCode ?? 0, headers: response.headers, body: bodyOf(response, base, signal) };
       } catch (cause) {
-        if (signal?.aborted === true) throw TuttiError.from(cause);
+        if (signal?.aborted === true) throw TuttiError.from(signal.reason);
         throw unreachable(base, cause);
       }
     },
@@ -56,6 +56,16 @@ async function responseOf(request: ClientRequest): Promise<IncomingMessage> {
   // From now on errors come through the body.
   request.on('error', () => {});
   return response;
+}
+
+/** A connection that breaks ends the answer with an error that says so, never as if it were whole. */
+async function* bodyOf(response: IncomingMessage, base: string, signal: AbortSignal | undefined): AsyncGenerator<Uint8Array> {
+  try {
+    yield* response as AsyncIterable<Uint8Array>;
+  } catch (cause) {
+    if (signal?.aborted === true) throw TuttiError.from(signal.reason);
+    throw new TuttiError('stream_truncated', `The server at ${base} broke off its answer.`, { cause });
+  }
 }
 
 /** Whether a Tutti server answers there: a quick look, for commands without `--url`. */

@@ -32,6 +32,16 @@ const USAGE = new Set<string>([
   'invalid_request',
 ]);
 
+/** What to do, where the general help speaks of headers, fields and paths. Empty: the message says it all. */
+const HELP: Readonly<Record<string, string>> = {
+  invalid_request: '',
+  invalid_json: '',
+  file_not_found: '',
+  model_not_found: '`tutti models` lists all.',
+  unauthorized: 'Give the key of the server with --key or TUTTI_API_KEY.',
+  forbidden: 'Give a key with `role: admin`, with --key or TUTTI_API_KEY.',
+};
+
 /** Standard error says what is wrong and what to do; with `--json` standard output has it for programs, too. */
 async function report(error: unknown, json: boolean): Promise<number> {
   if (error instanceof CommanderError) {
@@ -43,9 +53,8 @@ async function report(error: unknown, json: boolean): Promise<number> {
   const { TuttiError } = await import('../errors/error.ts');
   const failure = TuttiError.from(error);
   if (json) printError(failure.code, failure.message, failure.details);
-  // The help of `invalid_request` speaks of fields and bodies; here the message says it all.
-  const help = failure.code === 'invalid_request' ? '' : `: ${failure.info.help}`;
-  process.stderr.write(`${failure.message}\n(${failure.code}${help})\n`);
+  const help = HELP[failure.code] ?? failure.info.help;
+  process.stderr.write(`${failure.message}\n(${failure.code}${help === '' ? '' : `: ${help}`})\n`);
   return USAGE.has(failure.code) ? 2 : 1;
 }
 

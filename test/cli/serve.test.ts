@@ -83,6 +83,31 @@ it('stops at once at a second signal', async () => {
   expect(await client.ended).toMatchObject({ status: 1, stdout: 'one\n', stderr: expect.stringContaining('(shutting_down: ') });
 });
 
+it('is missed by its clients when it is killed: an answer is never taken for whole', async () => {
+  await using upstream = await createFakeUpstream({
+    models: { stuck: { answer: { text: 'one two', gates: { 1: new Promise(() => {}) } } } },
+  });
+  await using workspace = await workspaceWith({
+    backends: { up: { type: 'openai-compatible', base_url: `${upstream.url}/v1` } },
+    server: { api_keys: [{ name: 'app', key: 'open-sesame', role: 'admin' }] },
+  });
+  const server = await serve(workspace);
+  const env = { TUTTI_URL: server.url };
+  const stranger = await workspace.run(['models'], { env });
+  expect(stranger).toMatchObject({
+    status: 1,
+    stderr: expect.stringContaining('(unauthorized: Give the key of the server with --key'),
+  });
+  const client = workspace.start(['run', 'up:stuck', 'Go on.', '--key', 'open-sesame'], { env });
+  await client.says(/one/);
+  server.signal('SIGKILL');
+  expect(await client.ended).toMatchObject({
+    status: 1,
+    stdout: 'one\n',
+    stderr: expect.stringContaining('broke off its answer'),
+  });
+});
+
 it('does not start on a port in use, nor beyond loopback without a key, nor with a bad config', async () => {
   await using workspace = await workspaceWith({ backends: {} });
   const other = createServer().listen(0, '127.0.0.1');

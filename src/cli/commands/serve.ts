@@ -28,9 +28,10 @@ export const run: CommandRun = async (context, _args, given) => {
   const server = createServer(tutti, tutti.config.server, { log: tutti.log });
   const ending = untilSignal(tutti, context);
   try {
+    // Before anybody is told that it is ready: a change made from then on is seen.
+    using _watching = options.watch === true ? watchConfig(context, tutti, settings.loaded.file) : null;
     const { url } = await server.listen();
     announce(context, tutti, url, settings.loaded.warnings);
-    using _watching = options.watch === true ? watchConfig(context, tutti, settings.loaded.file) : null;
     await ending.signalled;
     context.output.note('Finishing what runs; a second signal stops at once.');
     await shutDown(server, tutti, ending.again);
