@@ -33,6 +33,8 @@ interface Measured {
   readonly serverCpu: number;
 }
 
+const WEIGHTS = join(import.meta.dirname, '..', 'models', 'weights');
+
 export default async function local(args: readonly string[]): Promise<void> {
   const options = readOptions(args);
   await report('local', options, async () => {
@@ -40,7 +42,8 @@ export default async function local(args: readonly string[]): Promise<void> {
     try {
       const random = join(folder, 'random.gguf');
       await makeGguf(random, BENCH_GGUF);
-      const base = { model: 'embedded:base', path: join(options.weights, 'base.gguf'), contextSize: 1024, maxTokens: 256 };
+      const weights = options.weights ?? WEIGHTS;
+      const base = { model: 'embedded:base', path: join(weights, 'base.gguf'), contextSize: 1024, maxTokens: 256 };
       const cases: Case[] = [
         { ...base, name: 'base, one stream', streams: 1, atLeast: 0.75 },
         { ...base, name: 'base, four streams', streams: 4, atLeast: 0.8 },
@@ -57,7 +60,7 @@ export default async function local(args: readonly string[]): Promise<void> {
       // One thread, as the peer has: what is compared is what stands around the computing.
       const config = {
         backends: {
-          embedded: { type: 'embedded', models_dir: options.weights },
+          embedded: { type: 'embedded', models_dir: weights },
           bench: { type: 'llama-cpp', models_dir: folder, threads: 1, gpu: false },
         },
       };

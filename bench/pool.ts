@@ -2,7 +2,7 @@
  * `npm run bench -- pool`: what one decision of the router and one of the pool's scheduler cost with 10,000 registered models of
  * which 1,000 have the capability asked for. Between two decisions a model's speed changes, as it does in a running server.
  * The scheduler sees what is loaded and what is waited for, which is all that its decision depends on: 3 and 1 (the default limit),
- * and 12 and 4 (`schedule_crowded`).
+ * and 12 and 4 (`schedule, crowded`). `auto, 20,000 characters` shows what reading a long prompt adds, and has no target.
  */
 import { parseArgs } from 'node:util';
 import { decide, type Snapshot } from '../src/pool/scheduler.ts';
@@ -14,11 +14,14 @@ import { systemClock } from '../src/lib/clock.ts';
 import { CircuitBreakers } from '../src/router/breakers.ts';
 import { Measurements } from '../src/router/measurements.ts';
 import { Router, type RouteRequest } from '../src/router/router.ts';
+import { report, type Figure } from './harness/report.ts';
+import { summarize, type Summary } from './harness/statistics.ts';
 import { orchestratorSchema, routingSchema } from '../src/router/schema.ts';
 
 const EVENTS: EventBus = { publish() {}, on: () => ({ [Symbol.dispose]() {} }) };
 const BACKENDS = 20;
 const BATCHES = 10;
+const LONG = 'auto, 20,000 characters';
 
 export default async function pool(args: readonly string[]): Promise<void> {
   const { values } = parseArgs({
@@ -27,36 +30,60 @@ export default async function pool(args: readonly string[]): Promise<void> {
       models: { type: 'string', default: '10000' },
       capable: { type: 'string', default: '1000' },
       decisions: { type: 'string', default: '20000' },
+      json: { type: 'boolean', default: false },
     },
   });
   const models = Number(values.models);
   const capable = Number(values.capable);
   const decisions = Number(values.decisions);
+  await report('pool', { json: values.json }, async () => measure({ models, capable, decisions }));
+}
+
+interface Size {
+  readonly models: number;
+  readonly capable: number;
+  readonly decisions: number;
+}
+
+function measure({ models, capable, decisions }: Size): Figure[] {
   const { router, measurements } = setUp(models, capable);
   const cases: Record<string, RouteRequest> = {
     capability: request('code_generation', 'Write a function that reverses a list.'),
     auto: request('auto', 'Write a function that reverses a list.'),
-    auto_long: request('auto', 'Write a function that reverses a list. '.repeat(500)),
+    [LONG]: request('auto', 'Write a function that reverses a list. '.repeat(500)),
     id: request('b0:m0', 'Write a function that reverses a list.'),
   };
-  const us_per_decision = Object.fromEntries(
-    Object.entries(cases).map(([name, one]) => [
-      name,
+  const routed = Object.entries(cases).map(([name, one]) =>
+    figure(
+      `route, ${name}`,
       time(decisions, (i) => {
         router.route(one);
         const changed = (i * 31) % capable;
         measurements.record(`b${changed % BACKENDS}:m${changed}`, { firstTokenMs: 100 + (i % 400), tokensPerSecond: 50 });
       }),
-    ]),
+    ),
   );
-  const usual = snapshotOf(3, 1);
-  const crowded = snapshotOf(12, 4);
-  const schedule = time(decisions, () => void decide(usual));
-  const schedule_crowded = time(decisions, () => void decide(crowded));
-  console.log(
-    JSON.stringify({ models, capable, decisions, us_per_decision: { ...us_per_decision, schedule, schedule_crowded } }, null, 2),
+  const scheduled = (
+    [
+      ['schedule', snapshotOf(3, 1)],
+      ['schedule, crowded', snapshotOf(12, 4)],
+    ] as const
+  ).map(([name, snapshot]) =>
+    figure(
+      name,
+      time(decisions, () => void decide(snapshot)),
+    ),
   );
+  return [...routed, ...scheduled];
 }
+
+/** The issue's target is for the routing and the scheduling of one request together. */
+const figure = (name: string, summary: Summary): Figure => ({
+  name,
+  unit: 'µs',
+  ...summary,
+  ...(!name.endsWith(LONG) && { target: { atMost: 50 } }),
+});
 
 const MIB = 2 ** 20;
 /** So many models loaded, and so many waited for. */
@@ -122,8 +149,8 @@ function request(target: string, content: string): RouteRequest {
   return { target, operation: 'chat', input: { messages: [{ role: 'user', content }] }, principal: LOCAL_PRINCIPAL };
 }
 
-/** Microseconds of this thread's processor time, the median of ten batches: what else the machine does is not in it. */
-function time(times: number, decision: (i: number) => void): number {
+/** Microseconds of this thread's processor time in ten batches: what else the machine does is not in it. */
+function time(times: number, decision: (i: number) => void): Summary {
   const size = Math.ceil(times / BATCHES);
   const batches = Array.from({ length: BATCHES + 1 }, () => {
     const start = process.threadCpuUsage();
@@ -132,6 +159,5 @@ function time(times: number, decision: (i: number) => void): number {
     return (user + system) / size;
   });
   // The first batch warms up.
-  const sorted = batches.slice(1).sort((a, b) => a - b);
-  return Number((sorted[BATCHES / 2] ?? 0).toFixed(2));
+  return summarize(batches.slice(1));
 }

@@ -10,7 +10,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { ChatClient } from './harness/chat-stream.ts';
-import { cpuMs, residentMib } from './harness/process-figures.ts';
+import { cpuMs, residentMb } from './harness/process-figures.ts';
 import { readOptions, report, type Figure } from './harness/report.ts';
 import { launch, type LaunchOptions } from './harness/server.ts';
 import { interleave, ratios, summarize } from './harness/statistics.ts';
@@ -21,7 +21,7 @@ const IDLE_MS = 1000;
 interface Started {
   readonly readyMs: number;
   readonly readyCpuMs: number;
-  readonly idleMib: number;
+  readonly idleMb: number;
   readonly firstTokenMs: number;
 }
 
@@ -30,8 +30,10 @@ export default async function start(args: readonly string[]): Promise<void> {
   await report('start', options, async () => {
     const temporary = await mkdtemp(join(tmpdir(), 'tutti-bench-start-'));
     try {
-      const launchOnce = (): Promise<Started> =>
-        startOnce({ temporary, config: { backends: { embedded: { type: 'embedded', models_dir: options.weights } } } });
+      // As on a fresh machine, without a config; other weights need one to be found.
+      const config =
+        options.weights === undefined ? undefined : { backends: { embedded: { type: 'embedded', models_dir: options.weights } } };
+      const launchOnce = (): Promise<Started> => startOnce({ temporary, ...(config && { config }) });
       const first = await launchOnce();
       const pairs = await interleave<Started>(options.rounds, launchOnce, startNothing);
       const ours = (name: string, unit: string, value: (started: Started) => number): Figure => ({
@@ -46,10 +48,10 @@ export default async function start(args: readonly string[]): Promise<void> {
         { name: '  a bare Node process', unit: 'ms', ...summarize(pairs.map(({ peer }) => peer.readyMs)) },
         { name: '  launch against bare Node', unit: 'ratio', ...ratios(pairs, ({ readyMs }) => readyMs) },
         { ...ours('first token, cold model', 'ms', ({ firstTokenMs }) => firstTokenMs), target: { atMost: 1000 } },
-        { ...ours('memory of the idle server', 'MiB', ({ idleMib }) => idleMib), target: { atMost: 130 } },
+        { ...ours('memory of the idle server', 'MB', ({ idleMb }) => idleMb), target: { atMost: 130 } },
         once('first launch ever: ready', 'ms', first.readyMs),
         once('first launch ever: first token', 'ms', first.firstTokenMs),
-        once('first launch ever: memory', 'MiB', first.idleMib),
+        once('first launch ever: memory', 'MB', first.idleMb),
       ];
     } finally {
       await rm(temporary, { recursive: true, force: true });
@@ -61,15 +63,15 @@ async function startOnce(options: LaunchOptions): Promise<Started> {
   await using server = await launch(options);
   const readyCpuMs = cpuMs(server.pid);
   await sleep(IDLE_MS);
-  const idleMib = residentMib(server.pid);
+  const idleMb = residentMb(server.pid);
   await using client = new ChatClient(server.url);
   const { firstTextMs } = await client.ask({ model: 'embedded:base', prompt: 'What is 12 + 30?', maxTokens: 8, banned: [] });
-  return { readyMs: server.readyMs, readyCpuMs, idleMib, firstTokenMs: firstTextMs };
+  return { readyMs: server.readyMs, readyCpuMs, idleMb, firstTokenMs: firstTextMs };
 }
 
 /** How long this machine takes, at this moment, to start a Node that does nothing. */
 async function startNothing(): Promise<Started> {
   const began = performance.now();
   await once(spawn(process.execPath, ['--eval', ''], { stdio: 'ignore' }), 'exit');
-  return { readyMs: performance.now() - began, readyCpuMs: 0, idleMib: 0, firstTokenMs: 0 };
+  return { readyMs: performance.now() - began, readyCpuMs: 0, idleMb: 0, firstTokenMs: 0 };
 }

@@ -12,10 +12,10 @@ export function cpuMs(pid: number): number {
   return ((Number(fields[11]) + Number(fields[12])) * 1000) / TICKS;
 }
 
-/** MiB of resident memory. */
-export function residentMib(pid: number): number {
+/** Resident memory in megabytes (of 1,000,000 bytes). */
+export function residentMb(pid: number): number {
   const kib = /VmRSS:\s+(\d+)/.exec(read(`/proc/${pid}/status`))?.[1];
-  return Number(kib ?? Number.NaN) / 1024;
+  return (Number(kib ?? Number.NaN) * 1024) / 1e6;
 }
 
 /** The processes that this one has started. */

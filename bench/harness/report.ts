@@ -9,7 +9,7 @@ export type Target = { readonly atLeast: number } | { readonly atMost: number };
 
 export interface Figure extends Summary {
   readonly name: string;
-  /** `ratio`, `ms`, `MiB`, `µs`, `tokens/s` … */
+  /** `ratio`, `ms`, `MB`, `µs`, `tokens/s` … */
   readonly unit: string;
   /** Held against the median. Without one the figure only explains others. */
   readonly target?: Target;
@@ -19,15 +19,13 @@ export interface BenchOptions {
   readonly json: boolean;
   /** How often everything is measured. */
   readonly rounds: number;
-  /** The folder with the embedded models. */
-  readonly weights: string;
+  /** A folder with other embedded models than the package's. */
+  readonly weights?: string;
 }
 
 const RESULTS = join(import.meta.dirname, '..', 'results');
 /** Fewer pairs than this say little on a machine that does other things, too. */
 const ROUNDS = 15;
-
-const WEIGHTS = join(import.meta.dirname, '..', '..', 'models', 'weights');
 
 /** `--json`, `--rounds <n>`, `--weights <folder>`. Throws a TypeError for anything else. */
 export function readOptions(args: readonly string[]): BenchOptions {
@@ -36,13 +34,13 @@ export function readOptions(args: readonly string[]): BenchOptions {
     options: {
       json: { type: 'boolean', default: false },
       rounds: { type: 'string', default: String(ROUNDS) },
-      weights: { type: 'string', default: WEIGHTS },
+      weights: { type: 'string' },
     },
   });
   return {
     json: values.json,
-    weights: resolve(values.weights),
     rounds: Math.max(1, Math.floor(Number(values.rounds)) || ROUNDS),
+    ...(values.weights !== undefined && { weights: resolve(values.weights) }),
   };
 }
 
@@ -50,7 +48,11 @@ export const isMet = ({ median, target }: Figure): boolean =>
   target === undefined || ('atLeast' in target ? median >= target.atLeast : median <= target.atMost);
 
 /** Runs `measure`, prints its figures and keeps them. A missed target is said, and is no failure: machines differ. */
-export async function report(name: string, options: BenchOptions, measure: () => Promise<readonly Figure[]>): Promise<void> {
+export async function report(
+  name: string,
+  options: Pick<BenchOptions, 'json'>,
+  measure: () => Promise<readonly Figure[]>,
+): Promise<void> {
   const loadBefore = loadavg()[0];
   const figures = await measure();
   const result = {
