@@ -17,7 +17,7 @@ import { EMBEDDED_BACKEND } from './embedded.ts';
 import { findCycle, unknownTargets, type Reference } from './orchestration-graph.ts';
 
 /** Keys of every backend, whatever its type: read by the composition, not by the backend's own schema. */
-const backendCommon = {
+export const backendCommon = {
   /** The model that answers when a call names only this backend. */
   default_model: z.string().min(1).optional(),
 };

@@ -1,14 +1,15 @@
 import type { ZodType } from 'zod';
-import { configSchema } from './config-schema.ts';
+import { backendCommon, configSchema } from './config-schema.ts';
 
 /** The JSON Schema of the config, with the backends and strategies that are built in. */
 export async function configJsonSchema(): Promise<unknown> {
-  const { toJSONSchema } = await import('zod');
+  const { object, toJSONSchema } = await import('zod');
   const { collectKinds } = await import('./kinds.ts');
   const options = { io: 'input', unrepresentable: 'any' } as const;
   const schema = toJSONSchema(configSchema, options) as { properties: Record<string, object> };
   const kinds = collectKinds([]);
-  const entries = (key: string, definitions: ReadonlyMap<string, { readonly config: ZodType }>): object => ({
+  const common = toJSONSchema(object(backendCommon), options).properties;
+  const entries = (key: string, definitions: ReadonlyMap<string, { readonly config: ZodType }>, shared: object = {}): object => ({
     type: 'object',
     additionalProperties: {
       oneOf: Array.from(definitions, ([name, { config }]) => {
@@ -16,7 +17,7 @@ export async function configJsonSchema(): Promise<unknown> {
         return {
           ...own,
           $schema: undefined,
-          properties: { ...own.properties, [key]: { const: name } },
+          properties: { ...shared, ...own.properties, [key]: { const: name } },
           required: [...new Set([key, ...(own.required ?? [])])],
         };
       }),
@@ -26,7 +27,7 @@ export async function configJsonSchema(): Promise<unknown> {
     ...schema,
     properties: {
       ...schema.properties,
-      backends: entries('type', kinds.backends),
+      backends: entries('type', kinds.backends, common),
       orchestrations: entries('strategy', kinds.strategies),
     },
   };

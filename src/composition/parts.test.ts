@@ -5,6 +5,7 @@ import { cpuMeter, parseNvidia } from './devices.ts';
 import { defaultAliases } from './default-aliases.ts';
 import { discoverBackends } from './discovery.ts';
 import { findCycle, unknownTargets } from './orchestration-graph.ts';
+import { withEnvironment } from './providers.ts';
 
 describe('toChatInput', () => {
   it('takes a text, parts, or messages, and settings in either spelling', async () => {
@@ -57,12 +58,41 @@ describe('defaultAliases', () => {
       together: { type: 'openai-compatible', preset: 'together', api_key: 'k' },
       kimi: { type: 'openai-compatible', preset: 'moonshot' },
       groq: { type: 'openai-compatible', preset: 'groq' },
+      router: { type: 'openai-compatible', base_url: 'https://openrouter.ai/api/v1', api_key: 'k' },
       other: { type: 'ollama' },
     };
-    expect(defaultAliases(backends, { MOONSHOT_API_KEY: 'k' })).toEqual({
-      'kimi-k2': ['kimi:kimi-k2.6', 'together:moonshotai/Kimi-K2-Instruct-0905'],
+    const environment = { MOONSHOT_API_KEY: 'k', GROQ_API_KEY: '' };
+    const complete = Object.entries(backends).map(([id, entry]) => [id, withEnvironment(entry, environment)]);
+    expect(defaultAliases(Object.fromEntries(complete))).toEqual({
+      'kimi-k2': ['kimi:kimi-k2.6', 'router:moonshotai/kimi-k2', 'together:moonshotai/Kimi-K2-Instruct-0905'],
     });
-    expect(defaultAliases({}, {})).toEqual({});
+    expect(defaultAliases({})).toEqual({});
+  });
+});
+
+describe('withEnvironment', () => {
+  const environment = { OPENAI_API_KEY: 'from .env', OLLAMA_HOST: 'box:1234', LLAMA_API_KEY: 'x' };
+
+  it.each([
+    ['a preset gets its key', { preset: 'openai' }, { preset: 'openai', api_key: 'from .env' }],
+    ['so does its address', { base_url: 'https://api.openai.com/v1' }, { api_key: 'from .env' }],
+    ['a key of its own stays', { preset: 'openai', api_key: 'own' }, { api_key: 'own' }],
+    ['an unknown address gets none', { base_url: 'https://example.com/v1' }, { api_key: undefined }],
+    [
+      'a server on this machine gets none unless it has the preset',
+      { base_url: 'http://localhost:8080/v1' },
+      { api_key: undefined },
+    ],
+    ['a provider without its key stays as it is', { preset: 'groq' }, { api_key: undefined }],
+  ])('%s', (_what, entry, expected) => {
+    const completed = withEnvironment({ type: 'openai-compatible', ...entry }, environment);
+    expect({ api_key: undefined, ...completed }).toMatchObject(expected);
+  });
+
+  it('tells where Ollama is', () => {
+    expect(withEnvironment({ type: 'ollama' }, environment).base_url).toBe('http://box:1234');
+    expect(withEnvironment({ type: 'ollama', base_url: 'http://own:1' }, environment).base_url).toBe('http://own:1');
+    expect(withEnvironment({ type: 'ollama' }, {}).base_url).toBeUndefined();
   });
 });
 

@@ -36,6 +36,7 @@ import { createLogger } from './logger.ts';
 import type { TuttiOptions } from './options.ts';
 import { Orchestration } from './orchestration.ts';
 import { checkPlugin, loadPlugin, type LoadedPlugin } from './plugins.ts';
+import { withEnvironment } from './providers.ts';
 import { readSettings, type Settings } from './settings.ts';
 
 /** How often idle memory is looked at. Milliseconds. */
@@ -234,7 +235,7 @@ export class System implements AsyncDisposable {
       ...Object.entries(config.models).map(([id, entry]) => toRegistration(id, entry)),
     ];
     const own = Object.fromEntries(Object.entries(config.aliases).map(([name, targets]) => [name, [targets].flat()]));
-    const aliases = { ...defaultAliases(entries, settings.loaded.environment), ...own };
+    const aliases = { ...defaultAliases(entries), ...own };
     for (const name of Object.keys(config.orchestrations)) delete aliases[name];
     const orchestrations = this.#orchestrationsOf(settings);
     for (const name of this.#snapshot?.orchestrations.keys() ?? [])
@@ -256,12 +257,13 @@ export class System implements AsyncDisposable {
     const { backends } = loaded.config;
     const discover = backends === undefined && this.#options.discover !== false && !Array.isArray(this.#options.backends);
     const found = discover ? discoverBackends(loaded.environment, join(dataDir, 'models')) : {};
-    return {
+    const all: Record<BackendId, BackendEntry> = {
       [EMBEDDED_BACKEND]: { type: EMBEDDED_BACKEND },
       ...found,
       ...(discover ? this.#discovered : {}),
       ...backends,
     };
+    return Object.fromEntries(Object.entries(all).map(([id, entry]) => [id, withEnvironment(entry, loaded.environment)]));
   }
 
   #orchestrationsOf({ loaded, kinds }: Settings): Map<string, Orchestration> {
