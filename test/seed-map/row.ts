@@ -3,5 +3,5 @@ import type { RowName } from './rows.ts';
 
 /** The test of one row of the seed map. */
 export function row(name: RowName, test: () => Promise<void> | void): void {
-  it(name, test);
+  it(`${name}`, test);
 }

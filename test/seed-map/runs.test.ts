@@ -94,7 +94,7 @@ describe('runs, events and figures', () => {
     const { tutti, clock } = harness;
     const running = tutti.run({ model: 'fake:slow', input: 'x' });
     await harness.backend.nextCall();
-    await clock.advance(200);
+    clock.advance(200);
     gate.resolve();
     await running;
     await tutti.run({ model: 'fake:a', input: 'x' });
