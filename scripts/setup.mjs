@@ -13,6 +13,8 @@ import { fileURLToPath, pathToFileURL } from 'node:url';
 
 const OLDEST_NODE = 20;
 const OLDEST_NPM = 10;
+/** What takes longer than this on a very busy machine is left to the first start. */
+const PRECOMPILE_MS = 20_000;
 const REGISTRY_TROUBLE = /E(NOTFOUND|AI_AGAIN|CONNREFUSED|CONNRESET|TIMEDOUT|NETUNREACH)|network/i;
 
 /**
@@ -208,6 +210,8 @@ function install(root) {
       fail('npm ci left out the pinned Node: its install script was not run. Run "npm rebuild node" without "ignore-scripts".');
   }
   writeFileSync(files.stamp, currentStamp(root));
+  // Only for speed: whatever goes wrong there will be told, if it matters, by the command that comes next.
+  spawnSync(files.pinnedNode, [join(root, 'scripts', 'precompile.mjs')], { cwd: root, stdio: 'ignore', timeout: PRECOMPILE_MS });
 }
 
 if (process.argv[1] && import.meta.url === pathToFileURL(resolve(process.argv[1])).href) {
