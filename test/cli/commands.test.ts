@@ -265,6 +265,8 @@ describe('models', () => {
   });
 
   it('are loaded, seen, and unloaded; their runner’s output can be read', async () => {
+    const silent = await tutti(['logs', 'prog:echo']);
+    expect(silent).toMatchObject({ status: 0, stdout: '', stderr: expect.stringContaining('has written nothing') });
     const { status, stdout, stderr } = await tutti(['models', 'load', 'prog:echo']);
     expect([status, stdout]).toMatchObject([0, expect.stringMatching(/^prog:echo is loaded on cpu/)]);
     expect(stderr).toMatch(/^(loading prog:echo\n)?$/);

@@ -94,7 +94,7 @@ it('says why a pull failed', async () => {
   expect(existsSync(workspace.path('models'))).toBe(false);
 });
 
-it('goes on quietly when nobody reads its output', async () => {
+it('ends quietly when nobody reads its output', async () => {
   await using upstream = await createFakeUpstream();
   await using workspace = await workspaceWith(upstream);
   const program = workspace.start(['models']);

@@ -85,7 +85,7 @@ async function examine(context: CommandContext, tutti: Tutti, settings: Settings
       what: `backend ${backend.id}`,
       state: healthy ? 'ok' : 'problem',
       message: healthy
-        ? `${own} (${backend.type}, ${count(backend.models, 'model')})`
+        ? `${own} (${backend.type}${/\d models?\b/.test(own) ? '' : `, ${count(backend.models, 'model')}`})`
         : `${own} Start it, or correct \`backends.${backend.id}\` (${backend.type}).`,
     });
   }
