@@ -2,7 +2,7 @@
 import type { ToolCall } from '../contracts/chat.ts';
 import type { Answer, Choice, Execution } from '../contracts/library.ts';
 import type { FinishReason, Part, TokenLogprob } from '../contracts/part.ts';
-import type { RunRecord } from '../contracts/run.ts';
+import type { RunRecord, StepRecord } from '../contracts/run.ts';
 import { ROOT } from '../runs/run-tree.ts';
 
 interface Draft {
@@ -35,6 +35,7 @@ export async function collectAnswer({ parts, record }: Execution): Promise<Answe
   return {
     runId: run.id,
     model: run.model ?? run.target,
+    orchestration: orchestrationOf(run),
     text: first.text,
     output: artifact ?? first.text,
     toolCalls: first.toolCalls,
@@ -103,8 +104,22 @@ export function modelsUsed(run: RunRecord): string[] {
   return [...new Set(used.map((step) => step.model ?? ''))];
 }
 
-/** The candidates of the run itself that were tried, in order. */
+/** The orchestration whose answer it is: the last one right below the root, as what came before it failed. */
+export function orchestrationOf(run: RunRecord): string | null {
+  return run.steps.findLast((step) => step.parent === ROOT && step.kind === 'orchestration')?.model ?? null;
+}
+
+/**
+ * The models that were tried, in order; the last one answered. An orchestration that called one model after the other until
+ * one answered is told by these, any other by its name.
+ */
 export function triedModels(run: RunRecord): string[] {
-  const tried = run.steps.filter((step) => step.parent === ROOT && step.model !== null);
-  return [...new Set(tried.map((step) => step.model ?? ''))];
+  const below = Map.groupBy(run.steps, (step) => step.parent);
+  const triesOf = (step: StepRecord): readonly string[] => {
+    const children = below.get(step.path) ?? [];
+    const inTurn = children.length > 0 && children.slice(0, -1).every((child) => child.status === 'failed');
+    const tries = inTurn ? children.flatMap(triesOf) : [];
+    return tries.length > 0 || step.model === null ? tries : [step.model];
+  };
+  return [...new Set((below.get(ROOT) ?? []).flatMap(triesOf))];
 }

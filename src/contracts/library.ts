@@ -77,6 +77,8 @@ export interface Answer {
   readonly runId: RunId;
   /** The model whose answer it is. */
   readonly model: ModelId;
+  /** The orchestration that it came from; null when a model was asked by itself. */
+  readonly orchestration: ModelId | null;
   /** The text of the first choice. */
   readonly text: string;
   /** `text` for chat; the operation's output (vectors, an image) for others. */
@@ -90,7 +92,7 @@ export interface Answer {
   readonly confidence: Confidence | null;
   readonly executionTimeMs: number;
   readonly modelsUsed: readonly ModelId[];
-  /** The models that were tried, in order; one entry when the first answered. */
+  /** The models that were tried, in order, also those of a `fallback`; one entry when the first answered. */
   readonly fallbackChain: readonly ModelId[];
   readonly route: RouteDecision | null;
 }

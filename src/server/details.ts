@@ -1,7 +1,7 @@
 /** The `tutti` object of an answer, from the record of its run. */
-import { modelsUsed, triedModels } from '../composition/answer.ts';
+import { modelsUsed, orchestrationOf, triedModels } from '../composition/answer.ts';
 import type { Answer } from '../contracts/library.ts';
-import type { RunRecord, StepRecord } from '../contracts/run.ts';
+import type { RunRecord } from '../contracts/run.ts';
 import type { Tutti } from '../tutti.ts';
 import { toWireConfidence, toWireUsageByModel, type WireDetails } from './wire/answer.ts';
 
@@ -9,13 +9,13 @@ export type { WireDetails };
 
 /** Whether the answer is not simply that of the one model that was asked: then it tells how it came to be. */
 export function wasAltered(run: RunRecord): boolean {
-  return run.fallbacks > 0 || run.cacheHit || orchestrationOf(run) !== undefined;
+  return run.fallbacks > 0 || run.cacheHit || orchestrationOf(run) !== null;
 }
 
 export function detailsOf(run: RunRecord, config: Tutti['config']): WireDetails {
   return {
     run_id: run.id,
-    ...strategyOf(orchestrationOf(run)?.model, config),
+    ...strategyOf(orchestrationOf(run), config),
     confidence: toWireConfidence(run.confidence),
     models_used: modelsUsed(run),
     fallback_chain: triedModels(run),
@@ -29,7 +29,7 @@ export function detailsOf(run: RunRecord, config: Tutti['config']): WireDetails 
 export function detailsOfAnswer(answer: Answer, config: Tutti['config']): WireDetails {
   return {
     run_id: answer.runId,
-    ...strategyOf(answer.fallbackChain.at(-1), config),
+    ...strategyOf(answer.orchestration, config),
     confidence: toWireConfidence(answer.confidence),
     models_used: [...answer.modelsUsed],
     fallback_chain: [...answer.fallbackChain],
@@ -39,12 +39,8 @@ export function detailsOfAnswer(answer: Answer, config: Tutti['config']): WireDe
   };
 }
 
-function strategyOf(orchestration: string | null | undefined, { orchestrations }: Tutti['config']): { strategy?: string } {
-  const entry = orchestration != null && Object.hasOwn(orchestrations, orchestration) ? orchestrations[orchestration] : undefined;
+function strategyOf(orchestration: string | null, { orchestrations }: Tutti['config']): { strategy?: string } {
+  const entry =
+    orchestration !== null && Object.hasOwn(orchestrations, orchestration) ? orchestrations[orchestration] : undefined;
   return entry === undefined ? {} : { strategy: entry.strategy };
-}
-
-/** The last step right below the root that was one: earlier ones failed, and something else took over. */
-function orchestrationOf(run: RunRecord): StepRecord | undefined {
-  return run.steps.findLast((step) => step.parent === 'root' && step.kind === 'orchestration');
 }

@@ -197,14 +197,20 @@ describe('a chat request', () => {
 
   it('tells how an orchestration answered', async () => {
     await using harness = await startServer({
-      fake: { models: { a: { answer: 'from a' } } },
-      tutti: { orchestrations: { safe: { strategy: 'fallback', members: ['fake:a'] } } },
+      fake: { models: { a: { answer: 'from a' }, dead: { answer: { failBefore: new TuttiError('upstream_error', 'down') } } } },
+      tutti: {
+        routing: { retries: 0 },
+        orchestrations: {
+          safe: { strategy: 'fallback', members: ['fake:dead', 'inner'] },
+          inner: { strategy: 'fallback', members: ['fake:a'] },
+        },
+      },
     });
+    const details = { strategy: 'fallback', models_used: ['fake:a'], fallback_chain: ['fake:dead', 'fake:a'] };
     const answer = await (await harness.fetch('/v1/chat/completions', { body: chat({ model: 'safe' }) })).json();
-    expect(answer).toMatchObject({
-      choices: [{ message: { content: 'from a' } }],
-      tutti: { strategy: 'fallback', models_used: ['fake:a'], fallback_chain: ['safe'] },
-    });
+    expect(answer).toMatchObject({ choices: [{ message: { content: 'from a' } }], tutti: details });
+    const native = await (await harness.fetch('/api/inference', { body: { model: 'safe', input: 'Hi' } })).json();
+    expect(native).toMatchObject({ output: 'from a', tutti: details });
   });
 });
 
