@@ -5,14 +5,14 @@ import { createFakeUpstream } from '../../src/testing/fake-upstream.ts';
 import { Workspace } from './program.ts';
 
 async function workspaceWith(config: object): Promise<Workspace> {
-  const workspace = await Workspace.create();
+  const workspace = await Workspace.createForTest();
   await writeFile(workspace.path('tutti.yaml'), JSON.stringify({ server: { port: 9 }, ...config }));
   return workspace;
 }
 
 it('finds nothing wrong with what is well', async () => {
   await using upstream = await createFakeUpstream();
-  await using workspace = await workspaceWith({
+  const workspace = await workspaceWith({
     backends: { up: { type: 'openai-compatible', base_url: `${upstream.url}/v1` } },
   });
   const { status, stdout, stderr } = await workspace.run(['doctor']);
@@ -24,7 +24,7 @@ it('finds nothing wrong with what is well', async () => {
 
 it('finds a backend that does not answer', async () => {
   await using upstream = await createFakeUpstream();
-  await using workspace = await workspaceWith({
+  const workspace = await workspaceWith({
     backends: { up: { type: 'openai-compatible', base_url: `${upstream.url}/v1` } },
   });
   await upstream.stop();
@@ -34,7 +34,7 @@ it('finds a backend that does not answer', async () => {
 });
 
 it('finds a variable that is not set', async () => {
-  await using workspace = await workspaceWith({
+  const workspace = await workspaceWith({
     backends: { up: { type: 'openai-compatible', base_url: 'http://127.0.0.1:9', api_key: '${NO_SUCH}' } },
   });
   const { status, json } = await workspace.run(['doctor', '--json']);
@@ -46,7 +46,7 @@ it('finds a variable that is not set', async () => {
 });
 
 it('finds a corrupt database, which is kept', async () => {
-  await using workspace = await workspaceWith({ backends: {} });
+  const workspace = await workspaceWith({ backends: {} });
   await mkdir(workspace.path('.tutti'));
   await writeFile(workspace.path('.tutti/tutti.db'), 'this is no database. '.repeat(500));
   const { stdout } = await workspace.run(['doctor']);
@@ -55,7 +55,7 @@ it('finds a corrupt database, which is kept', async () => {
 });
 
 it('finds a data folder that cannot be made', async () => {
-  await using workspace = await workspaceWith({ backends: {}, data_dir: './file/data' });
+  const workspace = await workspaceWith({ backends: {}, data_dir: './file/data' });
   await writeFile(workspace.path('file'), '');
   const { status, stdout } = await workspace.run(['doctor']);
   expect(status).toBe(1);

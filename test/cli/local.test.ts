@@ -9,7 +9,7 @@ import { Workspace } from './program.ts';
 
 /** A workspace whose config points at an upstream, and at a port where no server listens. */
 async function workspaceWith(upstream: { readonly url: string }, more: object = {}): Promise<Workspace> {
-  const workspace = await Workspace.create();
+  const workspace = await Workspace.createForTest();
   const backends = { up: { type: 'openai-compatible', base_url: `${upstream.url}/v1` } };
   await writeFile(workspace.path('tutti.yaml'), JSON.stringify({ server: { port: 9 }, backends, ...more }));
   return workspace;
@@ -17,7 +17,7 @@ async function workspaceWith(upstream: { readonly url: string }, more: object = 
 
 it('asks, lists and counts without a server', async () => {
   await using upstream = await createFakeUpstream({ models: { echo: {} } });
-  await using workspace = await workspaceWith(upstream);
+  const workspace = await workspaceWith(upstream);
   expect(await workspace.run(['run', 'up:echo', 'Hello there'])).toMatchObject({
     status: 0,
     stdout: 'Hello there\n',
@@ -33,14 +33,14 @@ it('asks, lists and counts without a server', async () => {
 
 it('says that a change will not last', async () => {
   await using upstream = await createFakeUpstream({ models: { echo: {} } });
-  await using workspace = await workspaceWith(upstream);
+  const workspace = await workspaceWith(upstream);
   const { status, stderr } = await workspace.run(['models', 'set', 'up:echo', 'quality.vision=0.5', '--json']);
   expect([status, stderr]).toEqual([0, 'No server runs at http://127.0.0.1:9, so this lasts only until the command ends.\n']);
 });
 
 it('lists what it can when a backend is down, and says which', async () => {
   await using upstream = await createFakeUpstream();
-  await using workspace = await workspaceWith(upstream);
+  const workspace = await workspaceWith(upstream);
   await upstream.stop();
   const { status, stdout, stderr } = await workspace.run(['models']);
   expect([status, stdout]).toMatchObject([0, expect.stringMatching(/^embedded:/m)]);
@@ -51,7 +51,7 @@ it('stops the run at Ctrl-C', async () => {
   await using upstream = await createFakeUpstream({
     models: { stuck: { answer: { text: 'one two', gates: { 1: new Promise(() => {}) } } } },
   });
-  await using workspace = await workspaceWith(upstream);
+  const workspace = await workspaceWith(upstream);
   const request = upstream.nextRequest('/v1/chat');
   const program = workspace.start(['run', 'up:stuck', 'Go on.']);
   await program.says(/one/);
@@ -61,7 +61,7 @@ it('stops the run at Ctrl-C', async () => {
 });
 
 it('pulls a model, shows how far it is, and names it', async () => {
-  await using workspace = await Workspace.create();
+  const workspace = await Workspace.createForTest();
   await makeGguf(workspace.path('made.gguf'));
   const bytes = await readFile(workspace.path('made.gguf'));
   await using hub = await FakeHub.start({ repositories: { 'org/repo': { files: { 'tiny-Q4_K_M.gguf': bytes } } } });
@@ -82,7 +82,7 @@ it('pulls a model, shows how far it is, and names it', async () => {
 
 it('says why a pull failed', async () => {
   await using hub = await FakeHub.start({ repositories: {} });
-  await using workspace = await Workspace.create();
+  const workspace = await Workspace.createForTest();
   await writeFile(workspace.path('tutti.yaml'), 'backends: { gguf: { type: llama-cpp, models_dir: ./models } }\n');
   const pull = (model: string) => workspace.run(['--local', 'pull', model], { env: { HF_ENDPOINT: hub.endpoint } });
   const missing = await pull('hf:org/nothing:Q4_K_M');
@@ -96,7 +96,7 @@ it('says why a pull failed', async () => {
 
 it('ends quietly when nobody reads its output', async () => {
   await using upstream = await createFakeUpstream();
-  await using workspace = await workspaceWith(upstream);
+  const workspace = await workspaceWith(upstream);
   const program = workspace.start(['models']);
   program.child.stdout?.destroy();
   expect(await program.ended).toMatchObject({ status: 141, stderr: '' });

@@ -5,6 +5,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { onTestFinished } from 'vitest';
 
 const MAIN = fileURLToPath(new URL('../../src/cli/main.ts', import.meta.url));
 /** What a program needs to run at all; nothing that would make it find servers or keys of this machine. */
@@ -62,6 +63,13 @@ export class Workspace implements AsyncDisposable {
   /** Runs `tutti` with these words to its end. */
   run(words: readonly string[], options?: ProgramOptions): Promise<Finished> {
     return this.start(words, options).ended;
+  }
+
+  /** For the use in one test: ended also when the test runs out of time, where `await using` never comes to it. */
+  static async createForTest(): Promise<Workspace> {
+    const workspace = await Workspace.create();
+    onTestFinished(() => workspace[Symbol.asyncDispose]());
+    return workspace;
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

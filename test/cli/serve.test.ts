@@ -19,7 +19,7 @@ const lives = (pid: number): boolean => {
 };
 
 async function workspaceWith(config: object): Promise<Workspace> {
-  const workspace = await Workspace.create();
+  const workspace = await Workspace.createForTest();
   await configure(workspace, config);
   return workspace;
 }
@@ -29,7 +29,7 @@ function configure(workspace: Workspace, config: object): Promise<void> {
 }
 
 it('says for people where it listens, and on a signal that it ends', async () => {
-  await using workspace = await workspaceWith({ backends: {} });
+  const workspace = await workspaceWith({ backends: {} });
   const program = workspace.start(['serve', '--port', '0', '--log-level', 'silent']);
   const [, url] = await program.says(/^Tutti listens on (http:\/\/127\.0\.0\.1:\d+) \(for OpenAI clients: \S+\/v1, .*\)/m);
   expect((await fetch(`${url}/healthz`)).headers.get('x-tutti-version')).toMatch(/^\d+\./);
@@ -42,7 +42,7 @@ it('finishes what runs at SIGTERM, refuses what comes, and leaves no child proce
   await using upstream = await createFakeUpstream({
     models: { slow: { answer: { text: ['one', ' two'], gates: { 1: gate.promise } } } },
   });
-  await using workspace = await workspaceWith({
+  const workspace = await workspaceWith({
     backends: {
       up: { type: 'openai-compatible', base_url: `${upstream.url}/v1` },
       prog: { type: 'process', command: [process.execPath, FAKE_SERVER, '--port', '${PORT}'], models: ['echo'] },
@@ -70,7 +70,7 @@ it('stops at once at a second signal', async () => {
   await using upstream = await createFakeUpstream({
     models: { stuck: { answer: { text: 'one two', gates: { 1: new Promise(() => {}) } } } },
   });
-  await using workspace = await workspaceWith({
+  const workspace = await workspaceWith({
     backends: { up: { type: 'openai-compatible', base_url: `${upstream.url}/v1` } },
   });
   const server = await serve(workspace);
@@ -87,7 +87,7 @@ it('is missed by its clients when it is killed: an answer is never taken for who
   await using upstream = await createFakeUpstream({
     models: { stuck: { answer: { text: 'one two', gates: { 1: new Promise(() => {}) } } } },
   });
-  await using workspace = await workspaceWith({
+  const workspace = await workspaceWith({
     backends: { up: { type: 'openai-compatible', base_url: `${upstream.url}/v1` } },
     server: { api_keys: [{ name: 'app', key: 'open-sesame', role: 'admin' }] },
   });
@@ -109,7 +109,7 @@ it('is missed by its clients when it is killed: an answer is never taken for who
 });
 
 it('does not start on a port in use, nor beyond loopback without a key, nor with a bad config', async () => {
-  await using workspace = await workspaceWith({ backends: {} });
+  const workspace = await workspaceWith({ backends: {} });
   const other = createServer().listen(0, '127.0.0.1');
   await once(other, 'listening');
   try {
@@ -136,7 +136,7 @@ it('does not start on a port in use, nor beyond loopback without a key, nor with
 });
 
 it('reads the config again at SIGHUP, and keeps the old one when the new one is bad', async () => {
-  await using workspace = await workspaceWith({ backends: {}, aliases: { pal: 'embedded:base' } });
+  const workspace = await workspaceWith({ backends: {}, aliases: { pal: 'embedded:base' } });
   const server = await serve(workspace);
   await configure(workspace, { backends: {}, aliases: { mate: 'embedded:base' } });
   server.signal('SIGHUP');
@@ -149,7 +149,7 @@ it('reads the config again at SIGHUP, and keeps the old one when the new one is 
 });
 
 it('reads it again by itself with --watch', async () => {
-  await using workspace = await workspaceWith({ backends: {} });
+  const workspace = await workspaceWith({ backends: {} });
   const server = await serve(workspace, ['--watch']);
   await configure(workspace, { backends: {}, routing: { policy: 'cost' } });
   await server.says(/^Config reloaded: routing\.$/m);
@@ -158,7 +158,7 @@ it('reads it again by itself with --watch', async () => {
 });
 
 it('loads the plug-ins named by --plugin, beside those of the config', async () => {
-  await using workspace = await workspaceWith({ backends: {}, plugins: ['./one.mjs'] });
+  const workspace = await workspaceWith({ backends: {}, plugins: ['./one.mjs'] });
   for (const name of ['one', 'two', 'three']) {
     const plugin = { apiVersion: 1, name, models: [{ id: `embedded:${name}`, capabilities: ['text_generation'] }] };
     await writeFile(workspace.path(`${name}.mjs`), `export default ${JSON.stringify(plugin)};`);
