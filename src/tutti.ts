@@ -122,6 +122,11 @@ export class Tutti implements AsyncDisposable {
     return this.#system.config;
   }
 
+  /** Where relative paths of the config start: the folder of its file. */
+  get directory(): string {
+    return this.#system.settings.loaded.directory;
+  }
+
   get log(): Logger {
     return this.#system.log;
   }

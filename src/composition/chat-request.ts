@@ -10,7 +10,7 @@ export async function toChatInput(request: RunRequest, access: MediaAccess): Pro
   const { known, extra } = splitParameters(request.parameters ?? {});
   const candidate = {
     ...known,
-    messages: await toMessages(request.input, access),
+    messages: await toMessages(request.input, { ...access, signal: request.signal ?? access.signal }),
     ...(request.tools !== undefined && { tools: [...request.tools] }),
     ...(request.toolChoice !== undefined && { tool_choice: request.toolChoice }),
     ...(request.responseFormat !== undefined && { response_format: request.responseFormat }),

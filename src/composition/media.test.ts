@@ -59,12 +59,18 @@ describe('toContentPart', () => {
     }
   });
 
+  it('reads relative paths and roots from the folder that is given', async () => {
+    const access = { roots: ['open'], maxBytes: 1000, directory: folder };
+    expect(await read({ type: 'image', path: 'open/a.png' }, access)).toMatchObject({ type: 'image_url' });
+    await expect(read({ type: 'file', path: 'secret.txt' }, access)).rejects.toMatchObject({ code: 'file_not_allowed' });
+  });
+
   it.each([
     ['nothing is given', { type: 'image' }, 'invalid_request'],
     ['two sources are given', { type: 'image', path: 'a', url: 'b' }, 'invalid_request'],
     ['the file does not exist', { type: 'image', path: '/no/such/file.png' }, 'file_not_found'],
     ['it is empty', { type: 'audio', data: new Uint8Array() }, 'invalid_request'],
-    ['a sound is given by address', { type: 'audio', url: 'https://example.com/a.wav' }, 'unsupported_input'],
+    ['an address is none of the web', { type: 'audio', url: 'ftp://example.com/a.wav' }, 'invalid_request'],
   ] as const)('says so when %s', async (_what, part, code) => {
     await expect(read(part)).rejects.toMatchObject({ code, param: 'input[0]' });
   });

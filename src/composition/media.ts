@@ -4,18 +4,23 @@ import { basename, resolve, sep } from 'node:path';
 import type { ContentPart } from '../contracts/chat.ts';
 import type { InputPart, MediaSource } from '../contracts/library.ts';
 import { TuttiError } from '../errors/error.ts';
+import { fetchMedia } from './fetch-media.ts';
 
 export interface MediaAccess {
   /** Folders that paths must lie in; null: any path (the library and the command line). */
   readonly roots: readonly string[] | null;
   /** Most bytes of one file. */
   readonly maxBytes: number;
+  /** Where relative paths and roots start. Default: the working directory. */
+  readonly directory?: string;
+  /** Stops fetching what is named by address. */
+  readonly signal?: AbortSignal | undefined;
 }
 
 /** The library's own access: the caller may read what the process may. */
 export const LOCAL_MEDIA: MediaAccess = { roots: null, maxBytes: 256 * 1024 * 1024 };
 
-/** The part in the shape of Chat Completions. Errors: `file_not_found`, `file_not_allowed`, `invalid_request`, `unsupported_input`. */
+/** The part in the shape of Chat Completions. Errors: `file_not_found`, `file_not_allowed`, `body_too_large`, `invalid_request`. */
 export async function toContentPart(part: InputPart, access: MediaAccess, param: string): Promise<ContentPart> {
   if (part.type === 'text') return { type: 'text', text: part.text };
   const given = [part.path, part.url, part.data].filter((source) => source !== undefined).length;
@@ -61,38 +66,41 @@ async function readMedia(
     const bytes = typeof source.data === 'string' ? Buffer.from(source.data, 'base64') : source.data;
     return checked(bytes, source, 'data', access, param);
   }
+  if (/^https?:/i.test(source.url ?? '')) {
+    const { maxBytes, roots, signal } = access;
+    const fetched = await fetchMedia(source.url ?? '', { maxBytes, publicOnly: roots !== null, param, signal });
+    return checked(fetched.bytes, source, fetched.name, access, param, fetched.mediaType);
+  }
   const data = /^data:([^;,]*)((?:;[^;,]*)*?)(;base64)?,(.*)$/s.exec(source.url ?? '');
   if (data === null) {
-    throw new TuttiError(
-      'unsupported_input',
-      `${param}: only images may be given by address; send other kinds as a path, bytes or a data: URL.`,
-      { param },
-    );
+    throw new TuttiError('invalid_request', `${param}: a url begins with https:, http: or data:.`, { param });
   }
   const [, type, , base64, body = ''] = data;
   const bytes = base64 === undefined ? Buffer.from(decodeURIComponent(body)) : Buffer.from(body, 'base64');
   return checked(bytes, { mediaType: type === '' ? undefined : type, ...source }, 'data', access, param);
 }
 
-function checked(bytes: Uint8Array, source: MediaSource, name: string, access: MediaAccess, param: string) {
+function checked(bytes: Uint8Array, source: MediaSource, name: string, access: MediaAccess, param: string, said?: string) {
   if (bytes.length === 0) throw new TuttiError('invalid_request', `${param} is empty.`, { param });
   if (bytes.length > access.maxBytes) {
     throw new TuttiError('body_too_large', `${param} has ${bytes.length} bytes; at most ${access.maxBytes} are read.`, { param });
   }
-  return { bytes, name, mediaType: source.mediaType ?? sniff(bytes) ?? typeOfName(name) ?? 'application/octet-stream' };
+  return { bytes, name, mediaType: source.mediaType ?? sniff(bytes) ?? said ?? typeOfName(name) ?? 'application/octet-stream' };
 }
 
 async function allowedPath(path: string, access: MediaAccess, param: string): Promise<string> {
-  const absolute = resolve(path);
+  const { directory = '.' } = access;
+  const absolute = resolve(directory, path);
   // Links are followed before the check, so that none inside a root leads out of it.
   const real = await realpath(absolute).catch((cause: unknown) => {
     // Whether a file outside the roots exists is nobody's business.
-    if (access.roots !== null && !access.roots.some((root) => inside(absolute, resolve(root)))) return absolute;
+    if (access.roots !== null && !access.roots.some((root) => inside(absolute, resolve(directory, root)))) return absolute;
     throw new TuttiError('file_not_found', `${path} does not exist or cannot be read.`, { param, cause });
   });
   if (access.roots === null) return real;
   for (const root of access.roots) {
-    const realRoot = await realpath(root).catch(() => resolve(root)); // a root that does not exist holds no file
+    const folder = resolve(directory, root);
+    const realRoot = await realpath(folder).catch(() => folder); // a root that does not exist holds no file
     if (inside(real, realRoot)) return real;
   }
   throw new TuttiError(

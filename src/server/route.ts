@@ -107,5 +107,10 @@ export function nameRun(call: Call<unknown, unknown>, run: RunId): void {
 /** Which files of this machine a request may name: those inside `server.file_roots`. */
 export function mediaAccess(call: Call<unknown, unknown>): MediaAccess {
   const { file_roots, max_body_mb } = call.services.config();
-  return { roots: file_roots, maxBytes: Math.floor(max_body_mb * 1024 * 1024) };
+  return {
+    roots: file_roots,
+    directory: call.services.tutti.directory,
+    maxBytes: Math.floor(max_body_mb * 1024 * 1024),
+    signal: call.signal,
+  };
 }

@@ -58,7 +58,9 @@ export const serverSchema = z
     file_roots: z
       .array(z.string().min(1))
       .default([])
-      .describe('Folders from which requests may read images, audio and files by path. Empty: none.'),
+      .describe(
+        'Folders from which requests may read images, audio and files by path, relative to the config file. Empty: none.',
+      ),
     max_body_mb: z.number().positive().max(4096).default(32).describe('Largest request body, in MiB.'),
     keep_alive_seconds: z
       .number()
