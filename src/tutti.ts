@@ -86,6 +86,7 @@ export class Tutti implements AsyncDisposable {
   /** Use `createTutti`. */
   constructor(system: System) {
     this.#system = system;
+    this.#cpu(); // so that the first look has something to compare with
   }
 
   /** Which model can do what, and what a name means. */

@@ -18,7 +18,7 @@ export interface Status {
   /** Runs under way. */
   readonly activeRuns: number;
   readonly resources: {
-    /** 0..100 over all processors since the last look; null at the first. */
+    /** 0..100 over all processors since the last look, or since the start; null when that was just now. */
     readonly cpuPercent: number | null;
     readonly memory: { readonly totalMb: number; readonly availableMb: number; readonly processMb: number };
     readonly gpus: readonly {

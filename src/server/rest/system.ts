@@ -67,7 +67,10 @@ export const wireStatus = z.strictObject({
   servers: z.array(wireServer).describe('Remote servers that load models themselves (Ollama), and what they hold.'),
   active_runs: z.int(),
   resources: z.strictObject({
-    cpu_percent: z.number().nullable().describe('0..100 over all processors since the last look; null at the first.'),
+    cpu_percent: z
+      .number()
+      .nullable()
+      .describe('0..100 over all processors since the last look, or since the start; null when that was just now.'),
     memory: z.strictObject({ total_mb: z.number(), available_mb: z.number(), process_mb: z.number() }),
     gpus: z.array(
       z.strictObject({
