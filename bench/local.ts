@@ -10,7 +10,7 @@ import { BENCH_GGUF, makeGguf } from '../src/testing/gguf-writer.ts';
 import { ChatClient } from './harness/chat-stream.ts';
 import { DirectModel, type Answer } from './harness/direct.ts';
 import { childrenOf, cpuMs } from './harness/process-figures.ts';
-import { progress, readOptions, report, type Figure } from './harness/report.ts';
+import { progress, readOptions, report, single, type Figure } from './harness/report.ts';
 import { launch, type ServerProcess } from './harness/server.ts';
 import { interleave, ratios, summarize } from './harness/statistics.ts';
 
@@ -26,8 +26,9 @@ interface Case {
 
 /** Of one round: what was made, in which time, and what the processes computed for it. */
 interface Measured {
+  readonly tokens: number;
   readonly tokensPerSecond: number;
-  /** Milliseconds of processor time a token in the process that holds the weights. */
+  /** Milliseconds of processor time in the process that holds the weights. */
   readonly modelCpu: number;
   /** In the server, where there is one. */
   readonly serverCpu: number;
@@ -108,27 +109,23 @@ async function measure(
     unit: 'tokens/s',
     ...summarize(pairs.map((pair) => pair[side].tokensPerSecond)),
   });
-  const cpu = (who: string, values: readonly number[]): Figure => ({
-    name: `  CPU a token, ${who}`,
-    unit: 'ms',
-    ...summarize(values),
-  });
+  // The kernel counts in steps of ten milliseconds, so it is asked for the sum of all rounds.
+  const cpu = (measured: readonly Measured[], of: 'modelCpu' | 'serverCpu'): number =>
+    measured.reduce((sum, one) => sum + one[of], 0) / measured.reduce((sum, one) => sum + one.tokens, 0);
+  const ours = pairs.map((pair) => pair.ours);
+  const runner = cpu(ours, 'modelCpu');
+  const peer = cpu(
+    pairs.map((pair) => pair.peer),
+    'modelCpu',
+  );
   return [
     { name, unit: 'ratio', target: { atLeast }, ...ratios(pairs, (measured) => measured.tokensPerSecond) },
     speed('through HTTP', 'ours'),
     speed('directly', 'peer'),
-    cpu(
-      'server',
-      pairs.map(({ ours }) => ours.serverCpu),
-    ),
-    cpu(
-      'runner',
-      pairs.map(({ ours }) => ours.modelCpu),
-    ),
-    cpu(
-      'directly',
-      pairs.map(({ peer }) => peer.modelCpu),
-    ),
+    single('  CPU a token, directly', 'ms', peer),
+    single('  CPU a token, runner', 'ms', runner),
+    single('  CPU a token, server', 'ms', cpu(ours, 'serverCpu')),
+    single('  CPU, directly to runner', 'ratio', peer / runner),
   ];
 }
 
@@ -144,9 +141,10 @@ async function timed(work: () => Promise<readonly Answer[]>, meters: Meters): Pr
   const seconds = (performance.now() - began) / 1000;
   const tokens = answers.reduce((sum, answer) => sum + answer.tokens, 0);
   return {
+    tokens,
     tokensPerSecond: tokens / seconds,
-    modelCpu: (meters.model() - before.model) / tokens,
-    serverCpu: (meters.server() - before.server) / tokens,
+    modelCpu: meters.model() - before.model,
+    serverCpu: meters.server() - before.server,
   };
 }
 

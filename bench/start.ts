@@ -11,7 +11,7 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { ChatClient } from './harness/chat-stream.ts';
 import { cpuMs, residentMb } from './harness/process-figures.ts';
-import { readOptions, report, type Figure } from './harness/report.ts';
+import { progress, readOptions, report, single, type Figure } from './harness/report.ts';
 import { launch, type LaunchOptions } from './harness/server.ts';
 import { interleave, ratios, summarize } from './harness/statistics.ts';
 
@@ -33,15 +33,17 @@ export default async function start(args: readonly string[]): Promise<void> {
       // As on a fresh machine, without a config; other weights need one to be found.
       const config =
         options.weights === undefined ? undefined : { backends: { embedded: { type: 'embedded', models_dir: options.weights } } };
-      const launchOnce = (): Promise<Started> => startOnce({ temporary, ...(config && { config }) });
-      const first = await launchOnce();
+      const launchOnce = (round: number): Promise<Started> => {
+        progress(`start: ${round + 1} of ${options.rounds}`);
+        return startOnce({ temporary, ...(config && { config }) });
+      };
+      const first = await launchOnce(-1);
       const pairs = await interleave<Started>(options.rounds, launchOnce, startNothing);
       const ours = (name: string, unit: string, value: (started: Started) => number): Figure => ({
         name,
         unit,
         ...summarize(pairs.map((pair) => value(pair.ours))),
       });
-      const once = (name: string, unit: string, value: number): Figure => ({ name, unit, ...summarize([value]) });
       return [
         { ...ours('ready after launch', 'ms', ({ readyMs }) => readyMs), target: { atMost: 700 } },
         ours('  CPU until ready', 'ms', ({ readyCpuMs }) => readyCpuMs),
@@ -49,9 +51,9 @@ export default async function start(args: readonly string[]): Promise<void> {
         { name: '  launch against bare Node', unit: 'ratio', ...ratios(pairs, ({ readyMs }) => readyMs) },
         { ...ours('first token, cold model', 'ms', ({ firstTokenMs }) => firstTokenMs), target: { atMost: 1000 } },
         { ...ours('memory of the idle server', 'MB', ({ idleMb }) => idleMb), target: { atMost: 130 } },
-        once('first launch ever: ready', 'ms', first.readyMs),
-        once('first launch ever: first token', 'ms', first.firstTokenMs),
-        once('first launch ever: memory', 'MB', first.idleMb),
+        single('first launch ever: ready', 'ms', first.readyMs),
+        single('first launch ever: first token', 'ms', first.firstTokenMs),
+        single('first launch ever: memory', 'MB', first.idleMb),
       ];
     } finally {
       await rm(temporary, { recursive: true, force: true });

@@ -3,7 +3,7 @@ import { mkdirSync, writeFileSync } from 'node:fs';
 import { availableParallelism, cpus, loadavg } from 'node:os';
 import { join, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
-import type { Summary } from './statistics.ts';
+import { summarize, type Summary } from './statistics.ts';
 
 export type Target = { readonly atLeast: number } | { readonly atMost: number };
 
@@ -14,6 +14,9 @@ export interface Figure extends Summary {
   /** Held against the median. Without one the figure only explains others. */
   readonly target?: Target;
 }
+
+/** A figure that was measured once, or is a sum over all rounds. */
+export const single = (name: string, unit: string, value: number): Figure => ({ name, unit, ...summarize([value]) });
 
 export interface BenchOptions {
   readonly json: boolean;
@@ -85,7 +88,7 @@ function describeMachine({
 function table(figures: readonly Figure[]): string {
   const rows = figures.map((figure) => [
     figure.name,
-    ...[figure.min, figure.median, figure.max].map(round),
+    ...(figure.count === 1 ? ['', round(figure.median), ''] : [figure.min, figure.median, figure.max].map(round)),
     figure.unit,
     figure.target === undefined ? '' : `${'atLeast' in figure.target ? '≥' : '≤'} ${Object.values(figure.target).join('')}`,
     figure.target === undefined ? '' : isMet(figure) ? 'met' : 'MISSED',

@@ -31,9 +31,11 @@ export async function launch({ config, temporary = tmpdir() }: LaunchOptions = {
   const child = spawn(process.execPath, [LAUNCHER, 'serve', '--port', '0', '--json', '--log-level', 'error'], {
     cwd: folder,
     env: { PATH, HOME, TMPDIR: temporary, TUTTI_DATA_DIR: join(folder, 'data') },
-    stdio: ['ignore', 'pipe', 'inherit'],
+    stdio: ['ignore', 'pipe', 'pipe'],
   });
   const exited = once(child, 'exit');
+  let said = '';
+  child.stderr.setEncoding('utf8').on('data', (text: string) => (said += text));
   const end = async (): Promise<void> => {
     if (child.exitCode === null) child.kill('SIGTERM');
     await exited;
@@ -43,7 +45,7 @@ export async function launch({ config, temporary = tmpdir() }: LaunchOptions = {
     const lines = createInterface({ input: child.stdout });
     const [line] = (await Promise.race([
       once(lines, 'line'),
-      exited.then(() => Promise.reject(new Error('tutti serve ended before it was ready.'))),
+      exited.then(() => Promise.reject(new Error(`tutti serve ended before it was ready: ${said}`))),
     ])) as [string];
     const { url } = JSON.parse(line) as { url: string };
     const ready = await fetch(`${url}/readyz`);
