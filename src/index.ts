@@ -49,3 +49,4 @@ export type { RankedModel } from './registry/ranking.ts';
 export type { RunStats, StatsQuery } from './runs/run-stats.ts';
 export type { Status } from './composition/status.ts';
 export type { BackendStatus } from './composition/backends.ts';
+export type { ServerMemory } from './composition/servers.ts';

@@ -215,5 +215,7 @@ describe('the pool', () => {
       models: [{ id: 'ollama01:six', gpuMb: 6144, cpuMb: 0 }],
     });
     expect(await get(harness, '/api/status')).toMatchObject({ servers: [{ used_mb: 6144 }, { used_mb: null }] });
+    const metrics = await (await harness.fetch('/metrics')).text();
+    expect(metrics).toMatch(/^tutti_server_gpu_memory_bytes{backend="ollama01"} 6442450944$/m);
   });
 });

@@ -24,6 +24,9 @@ export class Instruments {
   readonly #modelMemory = this.#gauge('tutti_model_memory_bytes', 'Memory of a loaded model.', ['model', 'device']);
   readonly #memory = this.#gauge('tutti_memory_used_bytes', 'Memory of all loaded models.', ['device']);
   readonly #limit = this.#gauge('tutti_memory_limit_bytes', 'What models may use.', ['device']);
+  readonly #servers = this.#gauge('tutti_server_gpu_memory_bytes', 'GPU memory of the models that a remote server holds.', [
+    'backend',
+  ]);
   readonly #circuits = this.#gauge('tutti_circuit_open', '1 for models whose circuit is open, 0.5 while one call tries.', [
     'model',
   ]);
@@ -75,7 +78,15 @@ export class Instruments {
 
   /** What is not an event but a state: read when somebody asks. */
   look(status: Status): void {
-    for (const gauge of [this.#waiting, this.#modelMemory, this.#memory, this.#limit, this.#circuits, this.#backends])
+    for (const gauge of [
+      this.#waiting,
+      this.#modelMemory,
+      this.#memory,
+      this.#limit,
+      this.#servers,
+      this.#circuits,
+      this.#backends,
+    ])
       gauge.reset();
     const { memoryUsage: pool } = status;
     this.#active.set(status.activeRuns);
@@ -88,6 +99,7 @@ export class Instruments {
       if (waiting > 0) this.#waiting.set({ model: id }, waiting);
       if (device !== null) this.#modelMemory.set({ model: id, device }, (measuredMb ?? estimatedMb ?? 0) * MIB);
     }
+    for (const { backend, usedMb } of status.servers) if (usedMb !== null) this.#servers.set({ backend }, usedMb * MIB);
     for (const { model, state } of status.circuits) this.#circuits.set({ model }, state === 'open' ? 1 : 0.5);
     for (const { id, state } of status.backends) this.#backends.set({ backend: id }, state === 'up' ? 1 : 0);
     this.#storage.set(status.storage.ok ? 1 : 0);
