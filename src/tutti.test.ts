@@ -308,6 +308,77 @@ describe('a backend that the config no longer names', () => {
   });
 });
 
+describe('a backend whose entry in the config changes', () => {
+  it('is replaced without a failed call: neither one that waits for a model of the old one, nor one that comes meanwhile', async () => {
+    const room = Promise.withResolvers<void>();
+    const listing = Promise.withResolvers<void>();
+    let made = 0;
+    const backends: AnyBackendDefinition[] = [
+      {
+        type: 'fake',
+        config: z.strictObject({ version: z.int() }),
+        create: async (_config, { id }) => {
+          const first = made++ === 0;
+          const models = {
+            large: { memory: { cpu: 2 ** 20 }, answer: { text: 'done', gate: room.promise } },
+            a: { memory: { cpu: 2 ** 20 }, answer: `from ${made}` },
+          };
+          const backend = new FakeBackend({ id, residency: 'local', models });
+          const list = backend.list.bind(backend);
+          if (!first) backend.list = () => listing.promise.then(() => list(new AbortController().signal));
+          return backend;
+        },
+      },
+    ];
+    const file = join(directory, 'tutti.yaml');
+    const config = (version: number): void =>
+      writeFileSync(file, `pool: { max_loaded_models: 1 }\nbackends: { x: { type: fake, version: ${version} } }\n`);
+    config(1);
+    const tutti = await start({ file, plugins: [{ apiVersion: 1, name: 'fakes', backends }] });
+    using events = new EventMonitor(tutti.events);
+    const holding = tutti.run({ model: 'x:large', input: '?' });
+    await events.next('model.loaded');
+    const waiting = tutti.run({ model: 'x:a', input: '?' });
+    await events.next('step.started', ({ data }) => data.model === 'x:a');
+    config(2);
+    const reloaded = tutti.reload();
+    const meanwhile = tutti.run({ model: 'x:a', input: '?' });
+    listing.resolve();
+    await reloaded;
+    const after = tutti.run({ model: 'x:a', input: '?' });
+    room.resolve();
+    expect((await holding).text).toBe('done');
+    // The last came to the new backend, and those that waited for the same model went along.
+    for (const run of [waiting, meanwhile, after]) expect((await run).text).toBe('from 2');
+  });
+
+  it('has the old one load what is waited for when nobody wants it from the new one', async () => {
+    const gate = Promise.withResolvers<void>();
+    let made = 0;
+    const backends: AnyBackendDefinition[] = [
+      {
+        type: 'fake',
+        config: z.strictObject({ version: z.int() }),
+        create: async (_config, { id }) => {
+          const answer = `from ${++made}`;
+          return new FakeBackend({ id, residency: 'local', models: { a: { load: { gate: gate.promise }, answer } } });
+        },
+      },
+    ];
+    const file = join(directory, 'tutti.yaml');
+    writeFileSync(file, 'backends: { x: { type: fake, version: 1 } }\n');
+    const tutti = await start({ file, plugins: [{ apiVersion: 1, name: 'fakes', backends }] });
+    using events = new EventMonitor(tutti.events);
+    const waiting = tutti.run({ model: 'x:a', input: '?' });
+    await events.next('model.loading');
+    writeFileSync(file, 'aliases: {}\nbackends: {}\n');
+    await tutti.reload();
+    gate.resolve();
+    expect((await waiting).text).toBe('from 1');
+    await events.next('model.unloaded');
+  });
+});
+
 describe('plug-ins', () => {
   const shout: StrategyDefinition<{ strategy: 'shout'; member: string }> = {
     strategy: 'shout',

@@ -97,17 +97,23 @@ export class Backends implements AsyncDisposable {
 
   /**
    * Makes the configured ones, keeps those that did not change, and takes out those that are gone: these are disposed of when
-   * the calls that use them have ended. Errors of making one are thrown: they are errors of the config.
+   * the calls that use them have ended. A local one that takes another's place has listed its models before: no call finds
+   * them missing. Errors of making one are thrown: they are errors of the config.
    */
   async apply(entries: Readonly<Record<BackendId, BackendEntry>>, parse: (entry: BackendEntry) => unknown): Promise<void> {
     const gone = [...this.#slots].filter(([id, slot]) => slot.entry !== null && !isDeepStrictEqual(entries[id], slot.entry));
-    const made: [BackendId, Backend, BackendEntry][] = [];
+    const made: { id: BackendId; backend: Backend; entry: BackendEntry; models: readonly ModelDescriptor[] | null }[] = [];
     for (const [id, entry] of Object.entries(entries)) {
-      if (this.#slots.has(id) && !gone.some(([old]) => old === id)) continue;
-      made.push([id, await this.#create(id, entry, parse(entry)), entry]);
+      const replaces = this.#slots.has(id);
+      if (replaces && !gone.some(([old]) => old === id)) continue;
+      const backend = await this.#create(id, entry, parse(entry));
+      made.push({ id, backend, entry, models: replaces ? await listAhead(backend) : null });
     }
     for (const [id] of gone) this.#takeOut(id);
-    for (const [id, backend, entry] of made) this.#place(id, backend, entry);
+    for (const { id, backend, entry, models } of made) {
+      const slot = this.#place(id, backend, entry);
+      if (models !== null) this.#listed(id, slot, models);
+    }
   }
 
   async #create(id: BackendId, entry: BackendEntry, config: unknown): Promise<Backend> {
@@ -126,16 +132,11 @@ export class Backends implements AsyncDisposable {
     this.#place(backend.id, backend, null);
   }
 
-  #place(id: BackendId, backend: Backend, entry: BackendEntry | null): void {
-    this.#slots.set(id, {
-      backend,
-      entry,
-      stop: new AbortController(),
-      state: 'starting',
-      error: null,
-      models: 0,
-      listing: null,
-    });
+  #place(id: BackendId, backend: Backend, entry: BackendEntry | null): Slot {
+    const stop = new AbortController();
+    const slot: Slot = { backend, entry, stop, state: 'starting', error: null, models: 0, listing: null };
+    this.#slots.set(id, slot);
+    return slot;
   }
 
   #takeOut(id: BackendId): void {
@@ -227,12 +228,16 @@ export class Backends implements AsyncDisposable {
     try {
       const models = await slot.backend.list(AbortSignal.any([slot.stop.signal, AbortSignal.timeout(LIST_TIMEOUT_MS)]));
       if (this.#slots.get(id) !== slot) return;
-      this.#options.publish(id, models);
-      slot.models = models.length;
-      this.#setState(id, slot, 'up', null);
+      this.#listed(id, slot, models);
     } catch (error) {
       if (this.#slots.get(id) === slot) this.#setState(id, slot, 'down', TuttiError.from(error, 'upstream_unreachable'));
     }
+  }
+
+  #listed(id: BackendId, slot: Slot, models: readonly ModelDescriptor[]): void {
+    this.#options.publish(id, models);
+    slot.models = models.length;
+    this.#setState(id, slot, 'up', null);
   }
 
   #setState(id: BackendId, slot: Slot, state: BackendState, error: TuttiError | null): void {
@@ -251,5 +256,15 @@ export class Backends implements AsyncDisposable {
     this.#timer = null;
     for (const id of this.ids()) this.#takeOut(id);
     await Promise.all(this.#leaving);
+  }
+}
+
+/** null for a remote one, whose models are found by any name, and when it fails: the listing that follows will say why. */
+async function listAhead(backend: Backend): Promise<readonly ModelDescriptor[] | null> {
+  if (backend.residency === 'remote') return null;
+  try {
+    return await backend.list(AbortSignal.timeout(LIST_TIMEOUT_MS));
+  } catch {
+    return null; // see above
   }
 }

@@ -16,6 +16,7 @@ import type { StrategyRequest } from '../contracts/strategy.ts';
 import { DEFAULT_PRIORITY, type BackendId, type ModelId } from '../contracts/vocabulary.ts';
 import { TuttiError } from '../errors/error.ts';
 import { deferred, type Deferred } from '../lib/deferred.ts';
+import type { Lease } from '../pool/contract.ts';
 import type { Pool } from '../pool/pool.ts';
 import type { Registry } from '../registry/registry.ts';
 import type { Open } from '../router/attempt.ts';
@@ -154,20 +155,38 @@ export class Engine {
         return { model, release: async () => {} };
       }
       const { priority, signal, deadline, onProgress } = options;
-      const lease = await pool.acquire(registry.describe(id).id, {
-        priority,
-        signal,
-        ...(deadline !== undefined && { deadline }),
-        onProgress: ({ phase, fraction, message }) =>
-          onProgress({ phase: phase === 'load' ? 'load' : 'queue', fraction, ...(message !== undefined && { message }) }),
-      });
-      const backend = this.#options.backendOf(lease.model.descriptor.backend ?? '');
+      const known = registry.describe(id);
+      // Counted while it waits, too: a backend that a new config takes out stays until it has loaded what calls wait for.
+      let backend = this.#options.backendOf(known.backend ?? '');
       this.#began(backend);
+      let lease: Lease | null = null;
+      try {
+        lease = await pool.acquire(known.id, {
+          priority,
+          signal,
+          ...(deadline !== undefined && { deadline }),
+          onProgress: ({ phase, fraction, message }) =>
+            onProgress({ phase: phase === 'load' ? 'load' : 'queue', fraction, ...(message !== undefined && { message }) }),
+        });
+        const { backend: answering } = lease.model.descriptor;
+        if (answering !== known.backend) {
+          // Its name was moved to another backend's model meanwhile.
+          const moved = this.#options.backendOf(answering ?? '');
+          this.#began(moved);
+          this.#ended(backend);
+          backend = moved;
+        }
+      } catch (error) {
+        await lease?.release();
+        this.#ended(backend);
+        throw error;
+      }
+      const held = lease;
       const release = async (): Promise<void> => {
-        await lease.release();
+        await held.release();
         this.#ended(backend);
       };
-      return { model: lease.model, release };
+      return { model: held.model, release };
     };
   }
 

@@ -149,10 +149,12 @@ export class LocalModels {
   /** Asks the backend how large the model is at each place. */
   async #size(demand: Demand): Promise<void> {
     const { id, model, backend } = demand;
+    const isWanted = (): boolean => this.#waiters.get(id) === demand && demand.backend === backend;
     try {
-      demand.options = await this.#budget.options(model, backend, this.#cpuOnly.has(id) ? 'cpu' : undefined);
+      const options = await this.#budget.options(model, backend, this.#cpuOnly.has(id) ? 'cpu' : undefined);
+      if (isWanted()) demand.options = options;
     } catch (error) {
-      if (this.#waiters.get(id) === demand) this.#waiters.reject(id, TuttiError.from(error, 'load_failed'));
+      if (isWanted()) this.#waiters.reject(id, TuttiError.from(error, 'load_failed'));
     }
     this.#pump();
   }

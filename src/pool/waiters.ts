@@ -51,6 +51,8 @@ interface OwnWaiter extends Waiter {
 }
 
 interface OwnDemand extends Demand {
+  model: ModelDescriptor;
+  backend: Backend;
   readonly waiters: Set<OwnWaiter>;
   rank: number;
 }
@@ -60,7 +62,7 @@ export interface WaitersOptions {
   readonly log: Logger;
   /** Called after a waiter gave up; `last`: nobody waits for that model any more. */
   readonly onLeave: (id: ModelId, last: boolean) => void;
-  /** Called with a demand that was not there before. */
+  /** Called with a demand that was not there before, or was for another backend. */
   readonly onDemand: (demand: Demand) => void;
   readonly isLoading: (id: ModelId) => boolean;
 }
@@ -135,11 +137,22 @@ export class Waiters implements Iterable<Demand> {
 
   #demand(model: ModelDescriptor, backend: Backend): OwnDemand {
     const known = this.#demands.get(model.id);
-    if (known !== undefined) return known;
+    if (known !== undefined) {
+      if (known.backend !== backend) this.#rebind(known, { model, backend });
+      return known;
+    }
     const demand: OwnDemand = { id: model.id, model, backend, waiters: new Set(), rank: Infinity, options: null };
     this.#demands.set(model.id, demand);
     this.#options.onDemand(demand);
     return demand;
+  }
+
+  /** A reloaded config has replaced the backend: all who wait for the model get it from the new one. */
+  #rebind(demand: OwnDemand, { model, backend }: Target): void {
+    demand.model = model;
+    demand.backend = backend;
+    demand.options = null;
+    this.#options.onDemand(demand);
   }
 
   #add(waiter: OwnWaiter, demand: OwnDemand): void {
