@@ -11,7 +11,7 @@ import type { CallOptions } from '../contracts/model.ts';
 import type { ChatInput } from '../contracts/chat.ts';
 import type { Operation } from '../contracts/operations.ts';
 import type { Part } from '../contracts/part.ts';
-import { LOCAL_PRINCIPAL } from '../contracts/principal.ts';
+import { KEYLESS_PRINCIPALS, LOCAL_PRINCIPAL } from '../contracts/principal.ts';
 import type { StrategyRequest } from '../contracts/strategy.ts';
 import { DEFAULT_PRIORITY, type BackendId, type ModelId } from '../contracts/vocabulary.ts';
 import { TuttiError } from '../errors/error.ts';
@@ -217,7 +217,7 @@ function routeRequest(request: ExecuteRequest): RouteRequest {
     operation: request.operation,
     input: request.input,
     principal,
-    key: principal.id,
+    key: KEYLESS_PRINCIPALS.includes(principal.id) ? '' : principal.id,
     stream: commit !== 'finish',
     ...(metadata && { metadata }),
     ...(complexity !== undefined && { complexity }),

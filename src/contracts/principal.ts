@@ -7,3 +7,6 @@ export interface Principal {
 
 /** The process itself: the library and the command line. */
 export const LOCAL_PRINCIPAL: Principal = { id: 'local', role: 'admin' };
+
+/** Who has no key: the process itself, and everybody where the server asks for none. No key may have such a name: it would see what is theirs. */
+export const KEYLESS_PRINCIPALS: readonly string[] = ['local', 'anonymous'];

@@ -1,15 +1,13 @@
 /** The `server:` section of the config. Light: it is read whenever a config is checked. */
 import { z } from 'zod';
-
-/** Principals that Tutti names itself: a key with such a name would see what is theirs. */
-const RESERVED_NAMES = ['local', 'anonymous'];
+import { KEYLESS_PRINCIPALS } from '../contracts/principal.ts';
 
 const apiKey = z.strictObject({
   /** Names the principal in runs, events and budgets. Never secret. */
   name: z
     .string()
     .regex(/^[A-Za-z0-9][A-Za-z0-9_.@-]{0,63}$/, 'a key’s name has 1 to 64 letters, digits, dots, dashes, underscores or @')
-    .refine((name) => !RESERVED_NAMES.includes(name), `the names ${RESERVED_NAMES.join(' and ')} are Tutti’s own`)
+    .refine((name) => !KEYLESS_PRINCIPALS.includes(name), `the names ${KEYLESS_PRINCIPALS.join(' and ')} are Tutti’s own`)
     .describe('Names the caller in runs, events and budgets.'),
   key: z
     .string()
