@@ -73,3 +73,17 @@ it('does not wait for a client that has gone', async () => {
   client.destroy();
   await drained;
 });
+
+it('is congested by what is written in one turn, until that has gone out', async () => {
+  await using opened = await open();
+  const { stream, client } = opened;
+  client.resume();
+  let written = 0;
+  while (!stream.isCongested) {
+    stream.write('x'.repeat(1000));
+    written += 1000;
+  }
+  expect(written).toBeLessThan(100_000);
+  await stream.drained();
+  expect(stream.isCongested).toBe(false);
+});

@@ -13,6 +13,12 @@ export interface ResponseStreamOptions {
 }
 
 /**
+ * Who writes what is there already (a history of events) never lets the event loop turn: beyond so many characters it must,
+ * or all of it would be gathered in memory first.
+ */
+const MOST_PENDING = 64 * 1024;
+
+/**
  * Writing is cheap: what is written in one turn of the event loop goes out as one chunk, so that many small deltas cost
  * one system call. The status and headers go out with the first text (`isOpen`); until then an error can still
  * become a proper answer. It ends by `end`, which says "complete", or by `cut`, which no client can mistake for that.
@@ -23,6 +29,7 @@ export class ResponseStream {
   readonly #options: ResponseStreamOptions;
   #pending = '';
   #flushing = false;
+  #congested = false;
   #lastWrite: number;
   #timer: Disposable | null = null;
 
@@ -32,6 +39,8 @@ export class ResponseStream {
     this.#options = options;
     this.#lastWrite = options.clock.monotonic();
     this.#raw.once('close', () => this.#stopTimer());
+    // Also while nobody waits for it: else the next writer would wait for ever.
+    this.#raw.on('drain', () => (this.#congested = false));
     this.#arm(options.keepAliveMs);
   }
 
@@ -40,10 +49,9 @@ export class ResponseStream {
     return this.#raw.headersSent;
   }
 
-  /** Whether the client reads slower than is written. Wait for `drained()` then, rather than fill the memory. */
+  /** Whether it is written faster than the client reads, or than it goes out. Wait for `drained()` then, rather than fill the memory. */
   get isCongested(): boolean {
-    // Node's own word for it: a note of ours would outlive a `drain` that comes while nobody waits for it.
-    return this.#raw.writableNeedDrain;
+    return this.#congested || this.#pending.length > MOST_PENDING;
   }
 
   write(text: string): void {
@@ -60,14 +68,19 @@ export class ResponseStream {
   /** Settles when the client has caught up or has gone. */
   async drained(): Promise<void> {
     while (this.isCongested && !this.#raw.destroyed) {
-      await new Promise<void>((resolve) => {
-        const done = (): void => {
-          this.#raw.off('drain', done).off('close', done);
-          resolve();
-        };
-        this.#raw.on('drain', done).on('close', done);
-      });
+      if (this.#flushing) await new Promise(setImmediate);
+      else await this.#drain();
     }
+  }
+
+  #drain(): Promise<void> {
+    return new Promise<void>((resolve) => {
+      const done = (): void => {
+        this.#raw.off('drain', done).off('close', done);
+        resolve();
+      };
+      this.#raw.on('drain', done).on('close', done);
+    });
   }
 
   /** The answer is complete. */
@@ -122,7 +135,7 @@ export class ResponseStream {
     if (text === '' || this.#raw.destroyed || this.#raw.writableEnded) return;
     this.open();
     this.#lastWrite = this.#options.clock.monotonic();
-    this.#raw.write(text);
+    if (!this.#raw.write(text)) this.#congested = true;
   };
 
   // One timer for the whole stream: it asks how long the silence is, rather than being set anew for each delta.

@@ -34,6 +34,20 @@ describe('a request without a socket', () => {
     expect(events.at(-1)?.data).toBe('[DONE]');
   });
 
+  it('is streamed, however slowly it is read', async () => {
+    const text = Array.from({ length: 200 }, () => 'word'.repeat(1000));
+    const gates = Object.fromEntries(text.map((_, i) => [i, new Promise<void>(setImmediate)]));
+    await using harness = await startServer({ fake: { models: { echo: { answer: { text, gates } } } } });
+    const { body } = await inject(harness, '/v1/chat/completions', chat({ stream: true }));
+    let events = 0;
+    for await (const { data } of parseSse(body)) {
+      events += 1;
+      await new Promise(setImmediate);
+      if (data === '[DONE]') break;
+    }
+    expect(events).toBe(text.length + 3);
+  });
+
   it('ends with the error when its stream fails', async () => {
     const gate = deferred();
     const answer = {
