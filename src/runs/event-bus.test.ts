@@ -160,4 +160,22 @@ describe('reading from an event on', () => {
     expect(ids(bus.replay(0))).toEqual(Array.from({ length: 21 }, (_, i) => i + 1));
     await reader.return?.();
   });
+
+  it('lets others have their turn while a long history is read', async () => {
+    let pages = 0;
+    const bus = make({
+      firstId: 1_000_000,
+      history: ({ after }) => {
+        pages += 1;
+        return [{ id: after + 1, type: 'model.registered', at: 0, runId: null, principal: null, data: { model: 'x' } }];
+      },
+    });
+    publish(bus, 'a');
+    const stop = new AbortController();
+    const read = Array.fromAsync(bus.since(0, { types: ['run.started'], signal: stop.signal }));
+    await new Promise(setImmediate);
+    stop.abort();
+    expect(await read).toEqual([]);
+    expect(pages).toBeLessThan(10);
+  });
 });

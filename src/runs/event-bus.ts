@@ -140,7 +140,11 @@ class Bus implements ResumableEventBus {
         yield event;
         if (stop.aborted) return;
       }
-      if (page.length > 0) continue;
+      if (page.length > 0) {
+        // A long history is read between other things: where nothing of it matches, nobody else would have a turn.
+        await new Promise(setImmediate);
+        continue;
+      }
       if (this.#closed) return;
       await stop.orAfter((this.#news ??= Promise.withResolvers<void>()).promise);
     }
