@@ -36,13 +36,13 @@ describe('a request without a socket', () => {
 
   it('is streamed, however slowly it is read', async () => {
     const text = Array.from({ length: 200 }, () => 'word'.repeat(1000));
-    const gates = Object.fromEntries(text.map((_, i) => [i, new Promise<void>(setImmediate)]));
+    const gates = Object.fromEntries(text.map((_, i) => [i, new Promise<void>((resolve) => void setImmediate(resolve))]));
     await using harness = await startServer({ fake: { models: { echo: { answer: { text, gates } } } } });
     const { body } = await inject(harness, '/v1/chat/completions', chat({ stream: true }));
     let events = 0;
     for await (const { data } of parseSse(body)) {
       events += 1;
-      await new Promise(setImmediate);
+      await new Promise<void>((resolve) => void setImmediate(resolve));
       if (data === '[DONE]') break;
     }
     expect(events).toBe(text.length + 3);
