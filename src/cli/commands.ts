@@ -86,6 +86,12 @@ function defineAsking(program: Command, define: Define): void {
     .option('--priority <number>', 'larger goes first', wholeNumber(-Number.MAX_SAFE_INTEGER))
     .option('--explain', 'print how the answer came about');
   ask(define(program, 'chat [model]', 'talk with a model', () => import('./commands/chat.ts')));
+  const use = program.command('use').description('use a tool');
+  define(use, 'embed', 'print the vectors of texts', () => import('./commands/use-embed.ts'))
+    .option('--text <text>', 'a text; may be given several times. Default: standard input', collected)
+    .option('--model <id>', 'the model; default: the best for embedding')
+    .option('--backend <id>', 'only models of this backend')
+    .option('--dimensions <number>', 'how many numbers a vector has, where the model lets one choose', wholeNumber(1));
 }
 
 function defineModels(program: Command, define: Define): void {

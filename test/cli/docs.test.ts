@@ -26,7 +26,7 @@ function usageOf(command: Command, parents: string): string {
 function actual(command: Command, parents = ''): [string, string[]][] {
   const path = `${parents} ${command.name()}`.trim();
   const own: [string, string[]] = [usageOf(command, parents), command.options.map(({ flags }) => flags)];
-  const isGroup = path === 'tutti config';
+  const isGroup = ['tutti config', 'tutti use'].includes(path);
   return [...(isGroup ? [] : [own]), ...command.commands.flatMap((child) => actual(child, path))];
 }
 
@@ -43,7 +43,7 @@ describe('docs/cli.md', () => {
     const words =
       line
         .slice(line.indexOf('tutti '))
-        .replace(/ > \S+$/, '')
+        .replace(/ [<>] \S+$/, '')
         .match(/"[^"]*"|\S+/g) ?? [];
     let started = 0;
     const program = createProgram(async () => void (started += 1));

@@ -1,4 +1,5 @@
 /** `tutti ps`: what is in memory and how the machine is doing; with --stats the figures of the runs. */
+import type { WireServer } from '../../server/rest/pool.ts';
 import type { WireStatus } from '../../server/rest/system.ts';
 import type { WireStats } from '../../server/rest/runs.ts';
 import type { Api } from '../api.ts';
@@ -29,6 +30,7 @@ export const run: CommandRun = async ({ connect, output }, _args, given) => {
     `\nMemory  ${pool.cpu_mb} of ${pool.limits.cpu_mb} MiB for models; machine ${resources.memory.available_mb} of ${resources.memory.total_mb} MiB free; server ${resources.memory.process_mb} MiB`,
   );
   for (const gpu of resources.gpus) output.line(`${gpu.id}   ${gpu.name}: ${gpu.free_mb} of ${gpu.total_mb} MiB free`);
+  for (const server of status.servers) output.line(describeServer(server));
   for (const backend of status.backends) {
     const state =
       backend.state === 'up' ? style('green', 'up') : style(backend.state === 'down' ? 'red' : 'yellow', backend.state);
@@ -38,6 +40,13 @@ export const run: CommandRun = async ({ connect, output }, _args, given) => {
     output.line(style('yellow', `circuit of ${circuit.model}: ${circuit.state} after ${circuit.failures} failures`));
   if (!status.storage.ok) output.line(style('red', status.storage.message));
 };
+
+/** What a server that loads models itself holds: `ollama01  7168 of 11000 MiB of GPU memory: qwen3:14b 7168 MiB`. */
+function describeServer({ backend, gpu_memory_limit_mb: limit, used_mb: used, models }: WireServer): string {
+  if (models === null) return `${backend}  does not say what it holds`;
+  const held = models.map(({ id, gpu_mb, cpu_mb }) => `${id} ${gpu_mb + cpu_mb} MiB`).join(', ');
+  return `${backend}  ${used}${limit === null ? '' : ` of ${limit}`} MiB of GPU memory${held === '' ? '' : `: ${held}`}`;
+}
 
 async function showStats(api: Api, output: Output): Promise<void> {
   const stats = await api.call<WireStats>('GET', '/api/stats');
