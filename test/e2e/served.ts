@@ -124,22 +124,22 @@ export const chat = (model: string, fields: object = {}): object => ({
   ...fields,
 });
 
-/** A streamed answer. */
+/** A streamed answer, or the error that came in its place. */
 export class ChatStream {
   readonly status: number;
   readonly headers: Headers;
   text = '';
-  /** The `error` of an event, when there was one. */
   error: { readonly code: string; readonly message: string } | null = null;
   /** Whether it said `[DONE]`. */
   complete = false;
-  readonly #events: AsyncGenerator<{ readonly data: string }>;
+  readonly #events: AsyncIterator<{ readonly data: string }>;
 
   constructor(response: Response) {
     this.status = response.status;
     this.headers = response.headers;
     if (response.body === null) throw new Error('the answer has no body');
-    this.#events = parseSse(response.body);
+    const isStream = response.headers.get('content-type') === 'text/event-stream';
+    this.#events = isStream ? parseSse(response.body) : asOneEvent(response);
   }
 
   /** Reads until there is text. */
@@ -170,6 +170,10 @@ export class ChatStream {
     }
     return true;
   }
+}
+
+async function* asOneEvent(response: Response): AsyncGenerator<{ readonly data: string }> {
+  yield { data: await response.text() };
 }
 
 function isRaw(body: unknown): body is string | Uint8Array<ArrayBuffer> {

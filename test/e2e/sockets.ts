@@ -37,6 +37,11 @@ export class RawConnection implements AsyncDisposable {
     return this.statuses;
   }
 
+  /** Settles when the server has said this, or has closed the connection. */
+  async says(what: string): Promise<void> {
+    while (!this.text.includes(what) && !this.#over) await this.#wake.promise;
+  }
+
   async closed(): Promise<string> {
     while (!this.#over) await this.#wake.promise;
     return this.text;
