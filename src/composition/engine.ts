@@ -25,6 +25,7 @@ import type { RouteRequest, Router } from '../router/router.ts';
 import type { RunRecorder } from '../runs/recorder.ts';
 import { ROOT } from '../runs/run-tree.ts';
 import type { Runs } from '../runs/runs.ts';
+import { withImageBytes } from './image-bytes.ts';
 import type { Orchestration } from './orchestration.ts';
 
 /** What one state of the config decides. */
@@ -186,7 +187,8 @@ export class Engine {
         await held.release();
         this.#ended(backend);
       };
-      return { model: held.model, release };
+      const { id: principal } = scope.request.principal ?? LOCAL_PRINCIPAL;
+      return { model: withImageBytes(held.model, principal !== LOCAL_PRINCIPAL.id), release };
     };
   }
 

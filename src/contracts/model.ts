@@ -54,6 +54,8 @@ export interface ModelDescriptor {
   readonly countsAsLoaded?: boolean;
   /** True when the backend itself answers `n` choices in one call. Default false: Tutti makes n calls. */
   readonly nativeChoices?: boolean;
+  /** True when the backend takes images as bytes only: those given by web address are then fetched here. Default false. */
+  readonly imagesAsBytes?: boolean;
   /** True for a model that is answered elsewhere although its backend is on this machine (Ollama's cloud models): `routing.privacy` asks. */
   readonly leavesMachine?: boolean;
   /** A sentence for people: shown by `tutti models`. */

@@ -1,5 +1,8 @@
 /** Requests and their answers: one, many, streamed; with images; by backend; as vectors. */
+import { once } from 'node:events';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, onTestFinished } from 'vitest';
@@ -56,6 +59,24 @@ describe('asking', () => {
     for (const { input } of backend.calls) expect(input).toMatchObject({ messages: [{ content: [IMAGE] }] });
     const refused = tutti.run({ model: 'fake:blind', input: [{ type: 'image', path }] });
     expect(await codeOf(refused)).toBe('unsupported_input');
+    // An Ollama takes bytes only, so an address is fetched for it.
+    await using upstream = await createFakeUpstream({ models: { llava: { capabilities: ['completion', 'vision'] } } });
+    const web = createServer((_request, response) => response.end(Buffer.from(PNG, 'base64'))).listen(0, '127.0.0.1');
+    await once(web, 'listening');
+    onTestFinished(() => web.close().closeAllConnections());
+    const address = `http://127.0.0.1:${(web.address() as AddressInfo).port}/cat.png`;
+    const backends = { o: { type: 'ollama', base_url: upstream.url } };
+    await using other = await startServer({ tutti: { backends } });
+    await other.tutti.run({ model: 'o:llava', input: [{ type: 'image', url: address }] });
+    expect(upstream.requests.at(-1)?.body).toMatchObject({ messages: [{ images: [PNG] }] });
+    const content = [{ type: 'image_url', image_url: { url: address } }];
+    const private_ = await call(
+      other,
+      'POST',
+      '/v1/chat/completions',
+      chat({ model: 'o:llava', messages: [{ role: 'user', content }] }),
+    );
+    expect(private_).toMatchObject({ status: 403, body: { error: { code: 'file_not_allowed' } } });
   });
 
   row('POST /api/inference/', async () => {

@@ -62,6 +62,7 @@ export function describeTag(tag: Tag, show: JsonObject | null, backend: BackendI
     name: tag.name,
     capabilities,
     operations: [...new Set(capabilities.map((capability) => operationOf(capability)))],
+    imagesAsBytes: true,
     ...(contextWindow !== null && { contextWindow }),
     ...(parameters !== null && { parameters }),
     ...(tag.sizeBytes !== null && { sizeBytes: tag.sizeBytes }),
