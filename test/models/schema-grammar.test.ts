@@ -191,6 +191,41 @@ describe('a schema that a grammar cannot hold to', () => {
   });
 });
 
+describe('what would take too much of a runner is refused', () => {
+  const chain = (length: number): JsonSchema => ({
+    $ref: '#/$defs/d0',
+    $defs: {
+      ...Object.fromEntries(Array.from({ length }, (_, i) => [`d${i}`, { $ref: `#/$defs/d${i + 1}` }])),
+      [`d${length}`]: { type: 'null' },
+    },
+  });
+  const refusal = expect.objectContaining({ code: 'invalid_schema' });
+
+  it('a schema that leads on and on', () => {
+    expect(() => grammarOf(chain(400))).not.toThrow();
+    expect(() => grammarOf(chain(100_000))).toThrow(refusal);
+  });
+
+  it('thousands of values', () => {
+    const values = (length: number): JsonSchema => ({ enum: Array.from({ length }, (_, i) => i) });
+    expect(() => grammarOf(values(2000))).not.toThrow();
+    expect(() => grammarOf(values(2001))).toThrow(refusal);
+  });
+
+  it('a reference that is no address', () => {
+    expect(() => grammarOf({ $ref: '#/%' })).toThrow(refusal);
+  });
+
+  it('a grammar of brackets', () => {
+    const grammar = (text: string): string | null =>
+      grammarFor({ messages: [], response_format: { type: 'grammar', grammar: text } }, 'hermes');
+    const brackets = (count: number): string => `root ::= ${'('.repeat(count)}"a"${')'.repeat(count)}`;
+    expect(() => grammar(brackets(50_000))).toThrow(refusal);
+    for (const good of [brackets(200), `root ::= "${'('.repeat(500)}" [(${'('.repeat(500)}] # ${'('.repeat(500)}`])
+      expect(grammar(good)).toBe(good);
+  });
+});
+
 describe('a tool choice as a grammar', () => {
   const weather = {
     type: 'function' as const,

@@ -38,7 +38,7 @@ export function grammarFor(input: ChatInput, format: CallFormat): string | null 
     case 'text':
       return null;
     case 'grammar':
-      return response.grammar;
+      return checked(response.grammar);
     case 'json_object':
       return orCall(ANY_OBJECT);
     case 'json_schema':
@@ -46,6 +46,24 @@ export function grammarFor(input: ChatInput, format: CallFormat): string | null 
     default:
       return response satisfies never;
   }
+}
+
+/** llama.cpp reads brackets by recursion: tens of thousands of them end the process. */
+const MOST_BRACKETS = 200;
+
+function checked(grammar: string): string {
+  let open = 0;
+  // Those in texts, character classes and comments are none.
+  for (const [found] of grammar.matchAll(/"(?:\\.|[^"\\])*"|\[(?:\\.|[^\]\\])*\]|#.*|[()]/g)) {
+    if (found === '(') open++;
+    else if (found === ')') open--;
+    if (open > MOST_BRACKETS) {
+      throw new TuttiError('invalid_schema', `The grammar has more than ${MOST_BRACKETS} brackets within each other.`, {
+        param: 'response_format.grammar',
+      });
+    }
+  }
+  return grammar;
 }
 
 /** Exactly one call, in the form that the model was trained on. */

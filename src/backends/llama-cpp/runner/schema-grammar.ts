@@ -57,6 +57,7 @@ export class GrammarBuilder {
   readonly #refs = new Map<string, string>();
   #document: JsonSchema = {};
   #count = 0;
+  #depth = 0;
 
   /** The whole grammar, with `rule` as its root. */
   finish(rule: string): string {
@@ -122,6 +123,16 @@ export class GrammarBuilder {
   }
 
   #convert(schema: unknown, path: string): string {
+    if (this.#depth === MOST_LEVELS) throw refused(path, `lies more than ${MOST_LEVELS} levels deep`);
+    this.#depth++;
+    try {
+      return this.#ruleOf(schema, path);
+    } finally {
+      this.#depth--;
+    }
+  }
+
+  #ruleOf(schema: unknown, path: string): string {
     if (schema === true) return 'value';
     if (schema === false) throw refused(path, 'allows no value at all');
     const given = object(schema, path);
@@ -130,6 +141,7 @@ export class GrammarBuilder {
     if ('enum' in given) {
       const values = given['enum'];
       if (!Array.isArray(values) || values.length === 0) throw refused(`${path}.enum`, 'must be a list with at least one value');
+      if (values.length > MOST_VALUES) throw refused(`${path}.enum`, `can have at most ${MOST_VALUES} values`);
       return this.#only(given, ['enum', 'type'], path, () => this.oneOf(values.map((value) => literal(JSON.stringify(value)))));
     }
     for (const key of ['anyOf', 'oneOf', 'allOf'] as const) {
@@ -201,7 +213,7 @@ export class GrammarBuilder {
     this.#refs.set(ref, name); // before it is converted: schemas may refer to themselves
     let target: unknown = this.#document;
     for (const step of ref.slice(1).split('/').filter(Boolean)) {
-      const key = decodeURIComponent(step).replaceAll('~1', '/').replaceAll('~0', '~');
+      const key = decoded(step).replaceAll('~1', '/').replaceAll('~0', '~');
       target = typeof target === 'object' && target !== null && Object.hasOwn(target, key) ? Reflect.get(target, key) : undefined;
     }
     if (target === undefined) throw refused(`${path}.$ref`, `points to nothing: ${ref}`);
@@ -325,6 +337,20 @@ function tighter(inclusive: Bound, exclusive: Bound, beyond: (a: bigint, b: bigi
   if (exclusive.value === null) return inclusive;
   if (inclusive.value === null) return exclusive;
   return beyond(inclusive.value, exclusive.value) ? inclusive : exclusive;
+}
+
+/** Schemas within schemas, also by way of `$ref`: following them takes stack here and in llama.cpp. */
+const MOST_LEVELS = 500;
+/** Each token is held against every value that still fits: 2,000 take about 0.2 s, and four times that for twice as many. */
+const MOST_VALUES = 2000;
+
+/** A step of a reference. What is no percent-encoding stands for itself. */
+function decoded(step: string): string {
+  try {
+    return decodeURIComponent(step);
+  } catch {
+    return step; // see above
+  }
 }
 
 /** llama.cpp refuses repetitions above about 2,000; beyond, a limit is no limit of a grammar. */
