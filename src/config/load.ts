@@ -215,10 +215,8 @@ function setIn(data: Record<string, unknown>, path: readonly string[], value: un
   let target = data;
   for (const key of path.slice(0, -1)) {
     const next = target[key];
-    target =
-      typeof next === 'object' && next !== null
-        ? (next as Record<string, unknown>)
-        : ((target[key] = {}) as Record<string, unknown>);
+    if (!isPlain(next)) target[key] = {};
+    target = target[key] as Record<string, unknown>;
   }
   target[path.at(-1)!] = value; // a path has at least one key
 }

@@ -80,7 +80,7 @@ describe('the published package', () => {
     const modules = join(folder, 'node_modules');
     await symlink(join(REPOSITORY, 'node_modules', 'node-llama-cpp'), join(modules, 'node-llama-cpp'));
     const answer = await run('tutti', '--local', '--json', 'run', 'embedded:base', 'What is 1 + 1?');
-    expect(JSON.parse(answer)).toMatchObject({ model: 'embedded:base', text: expect.stringMatching(/./), finishReason: 'stop' });
+    expect(JSON.parse(answer)).toMatchObject({ model: 'embedded:base', text: expect.stringMatching(/./), finish_reason: 'stop' });
     await rm(join(modules, 'node-llama-cpp'));
   });
 
