@@ -42,13 +42,27 @@ const REFUSED: readonly [what: string, body: unknown, status: number, code: stri
   ['a schema of a type that is none', chat('gguf:parrot', schema({ type: 'spoon' })), 400, 'invalid_schema', /spoon/],
   ['a schema that needs itself without end', chat('gguf:parrot', schema({ $ref: '#' })), 400, 'invalid_schema', /./],
   ['a schema that nothing can satisfy', chat('gguf:parrot', schema(false)), 400, 'invalid_request', /./],
-  ['a grammar that is none', chat('gguf:parrot', { response_format: { type: 'grammar', grammar: 'root ::= (((' } }), 400, 'invalid_schema', /./],
+  ['a grammar that is none', chat('gguf:parrot', grammar('root ::= (((')), 400, 'invalid_schema', /./],
+  ['a schema that leads on and on', chat('gguf:parrot', schema(chain(5000))), 400, 'invalid_schema', /levels deep/],
+  ['a schema of 5,000 values', chat('gguf:parrot', schema({ enum: Array.from({ length: 5000 }, (_, i) => i) })), 400, 'invalid_schema', /2000/],
+  ['a grammar of 50,000 brackets', chat('gguf:parrot', grammar(`root ::= ${'('.repeat(50_000)}"a"${')'.repeat(50_000)}`)), 400, 'invalid_schema', /brackets/],
+  ['a grammar that allows nothing', chat('gguf:parrot', grammar('root ::= [z-a]')), 400, 'invalid_schema', /nothing/],
   ['a body of 100,000 brackets', '['.repeat(100_000) + ']'.repeat(100_000), 400, 'invalid_json', /deep/],
   ['more tools than there may be', chat('gguf:parrot', { tools: tools(257) }), 400, 'invalid_request', /256/],
 ];
 
 function schema(schema: unknown): object {
   return { response_format: { type: 'json_schema', json_schema: { name: 'x', schema } }, max_tokens: 20 };
+}
+
+function grammar(text: string): object {
+  return { response_format: { type: 'grammar', grammar: text }, max_tokens: 20 };
+}
+
+/** Each definition refers to the next. */
+function chain(length: number): object {
+  const $defs = Object.fromEntries(Array.from({ length }, (_, i) => [`d${i}`, { $ref: `#/$defs/d${i + 1}` }]));
+  return { $ref: '#/$defs/d0', $defs: { ...$defs, [`d${length}`]: { const: 'Hello' } } };
 }
 
 function tools(count: number): object[] {
@@ -128,6 +142,13 @@ describe('a request is answered', () => {
     const { status, json } = await served.chat('gguf:parrot', schema(tree));
     if (status !== 200) return expect(json.error?.code).toBe('invalid_schema');
     expect(json.choices?.[0]?.message.content).toMatch(/^\s*\{/);
+  });
+
+  it('by a schema that leads on for a while', async () => {
+    expect(await served.chat('gguf:parrot', schema(chain(400)))).toMatchObject({
+      status: 200,
+      json: { choices: [{ message: { content: '"Hello"' } }] },
+    });
   });
 
   it('by a schema a thousand levels deep, or told that it cannot be', async () => {

@@ -2,6 +2,7 @@
 import { randomInt } from 'node:crypto';
 import type { ChatInput } from '../../../contracts/chat.ts';
 import type { FinishReason, TokenLogprob } from '../../../contracts/part.ts';
+import { TuttiError } from '../../../errors/error.ts';
 import { newId } from '../../../lib/id.ts';
 import type { RunnerPart, Sampling } from '../protocol.ts';
 import { CALL_MARKERS } from './call-reader.ts';
@@ -97,7 +98,8 @@ export class Generation implements Disposable {
     const constrained = this.#reader.inReasoning ? null : this.#constrained;
     const distribution = await this.#raw?.read(index);
     const forced = distribution !== undefined && constrained !== null && (await this.#isForced(index));
-    const token = await context.sampleToken(index, constrained ?? this.#sampler);
+    const token =
+      constrained === null ? await context.sampleToken(index, this.#sampler) : await this.#constrain(index, constrained);
     if (token < 0 || vocabulary.ends(token)) {
       this.#end(this.#reader.calls > 0 ? 'tool_calls' : 'stop');
       return null;
@@ -152,6 +154,15 @@ export class Generation implements Disposable {
     this.#sampler.dispose();
     this.#constrained?.dispose();
     this.#raw?.[Symbol.dispose]();
+  }
+
+  /** llama.cpp throws where a grammar allows no token at all. */
+  async #constrain(index: number, sampler: NativeSampler): Promise<number> {
+    try {
+      return await this.#parts.context.sampleToken(index, sampler);
+    } catch (cause) {
+      throw new TuttiError('invalid_schema', 'The grammar leaves nothing that could be written next.', { cause });
+    }
   }
 
   /** Whether the grammar leaves only one token: then its probability says nothing of the model. */
