@@ -23,7 +23,7 @@ import {
   type Presentation,
 } from './describe.ts';
 import { estimateMemory } from './estimate.ts';
-import { LogBook } from './log-book.ts';
+import { LogBook } from '../../lib/log-book.ts';
 import { LlamaOpenModel } from './open-model.ts';
 import type { LoadRequest } from './protocol.ts';
 import { RunnerProcess, type RunnerOptions } from './runner-process.ts';

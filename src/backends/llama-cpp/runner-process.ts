@@ -10,7 +10,7 @@ import { TuttiError } from '../../errors/error.ts';
 import { Channel } from '../../lib/channel.ts';
 import { deferred, type Deferred } from '../../lib/deferred.ts';
 import { compileCacheEnvironment, entryFile } from '../../lib/entry.ts';
-import type { LogBook } from './log-book.ts';
+import type { LogBook } from '../../lib/log-book.ts';
 import {
   fromWire,
   type CallMessage,
