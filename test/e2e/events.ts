@@ -19,10 +19,10 @@ export class Events implements AsyncDisposable {
     this.#reading = this.#read(body);
   }
 
-  /** From the first event on that the server still has. */
+  /** From now on. */
   static async open(url: string): Promise<Events> {
     const leave = new AbortController();
-    const response = await fetch(`${url}/api/events?since=0`, { signal: leave.signal });
+    const response = await fetch(`${url}/api/events`, { signal: leave.signal });
     if (response.body === null) throw new Error('the stream of events has no body');
     return new Events(response.body, leave);
   }

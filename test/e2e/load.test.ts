@@ -94,6 +94,45 @@ it('the config is read again under load without a failed request, and a broken o
   await events.next('config.reloaded');
 });
 
+it('loads, unloads, evictions, swaps and reloads all at once fail no request', async () => {
+  const statuses = new Set<number>();
+  const change = async (path: string, body: object): Promise<void> => {
+    const { status, json } = await served.json(path, body);
+    statuses.add(status);
+    if (status === 409) expect(json.error?.code).toBe('model_in_use');
+  };
+  await askMeanwhile('gguf:red', () =>
+    askMeanwhile('gguf:blue', () =>
+      Promise.all(
+        Array.from({ length: 6 }, (_, i) => [
+          change('/api/models/gguf:red/unload', {}),
+          change('/api/models/gguf:red/load', {}),
+          change('/api/models/gguf:blue/load', { wait: false }),
+          change('/api/models/gguf:red/swap', { to: i % 2 === 0 ? 'gguf:blue' : 'gguf:red' }),
+          change('/api/pool/evict', { target_memory_mb: 0 }),
+          change('/api/config/reload', {}),
+        ]).flat(),
+      ),
+    ),
+  );
+  for (const status of statuses) expect([200, 202, 409]).toContain(status);
+  await served.json('/api/models/gguf:red/swap', { to: 'gguf:red' });
+  expect(await served.chat('gguf:red')).toMatchObject(said('red'));
+});
+
+it('many runs are cancelled by name', async () => {
+  await using events = await served.events();
+  const streams = await Promise.all(Array.from({ length: 8 }, () => served.stream('gguf:endless')));
+  const ended = Promise.all(streams.map((one) => one.ended()));
+  for (const { headers } of streams) {
+    const { status } = await served.json(`/api/runs/${headers.get('x-tutti-run-id')}/cancel`, {});
+    expect(status).toBe(200);
+  }
+  for (const stream of await ended) expect(stream).toMatchObject({ complete: false, error: { code: 'cancelled' } });
+  for (let i = 0; i < streams.length; i++) await events.next('run.cancelled');
+  for (const { leases, waiting } of await served.pool()) expect({ leases, waiting }).toEqual({ leases: 0, waiting: 0 });
+});
+
 it('a client that leaves in mid-stream stops the compute and frees the lease', async () => {
   await using events = await served.events();
   const leave = new AbortController();
@@ -113,7 +152,7 @@ it('a client that leaves while its model is loaded or its answer is made leaves 
   leave.abort();
   await expect(gone).rejects.toThrow('abort');
   await events.next('run.cancelled');
-  expect((await served.pool()).map(({ leases, waiting }) => leases + waiting)).not.toContain(1);
+  for (const { leases, waiting } of await served.pool()) expect({ leases, waiting }).toEqual({ leases: 0, waiting: 0 });
 });
 
 it('a client that reads nothing holds up nobody, not even its own lease', async () => {

@@ -2,6 +2,7 @@
 import { mkdtemp, mkdir, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { Channel } from '../../src/lib/channel.ts';
 import { parseSse } from '../../src/lib/sse.ts';
 import { makeGguf, type GgufOptions } from '../../src/testing/gguf-writer.ts';
 import { Events } from './events.ts';
@@ -68,7 +69,7 @@ export class Served implements AsyncDisposable {
     return new ChatStream(await this.fetch(CHAT, chat(model, { ...fields, stream: true }), init));
   }
 
-  /** Everything that has happened and will happen. */
+  /** What happens from now on. */
   events(): Promise<Events> {
     return Events.open(this.url);
   }
@@ -139,7 +140,7 @@ export class ChatStream {
     this.headers = response.headers;
     if (response.body === null) throw new Error('the answer has no body');
     const isStream = response.headers.get('content-type') === 'text/event-stream';
-    this.#events = isStream ? parseSse(response.body) : asOneEvent(response);
+    this.#events = isStream ? parseSse(readAhead(response.body)) : asOneEvent(response);
   }
 
   /** Reads until there is text. */
@@ -170,6 +171,19 @@ export class ChatStream {
     }
     return true;
   }
+}
+
+/** Reads at once: what fetch has not handed out when a connection is cut, it throws away. */
+function readAhead(body: ReadableStream<Uint8Array>): Channel<Uint8Array> {
+  const chunks = new Channel<Uint8Array>();
+  const pump = async (): Promise<void> => {
+    for await (const chunk of body) chunks.push(chunk);
+  };
+  pump().then(
+    () => chunks.close(),
+    (error: unknown) => chunks.fail(error),
+  );
+  return chunks;
 }
 
 async function* asOneEvent(response: Response): AsyncGenerator<{ readonly data: string }> {
