@@ -99,18 +99,31 @@ export class ResponseStream {
   }
 
   /**
-   * The answer is not complete: after `text` the connection ends without the mark that closes a chunked body. A request
-   * injected in this process has no connection to cut: there only the text tells.
+   * The answer is not complete, and `text` says so in the stream's own protocol. The body ends after it: where a connection is
+   * cut, many clients throw away what they have not read yet, and the error with it.
    */
-  cut(text = ''): void {
+  fail(text: string): void {
     this.#stopTimer();
     if (this.#raw.destroyed) return;
     this.open();
     const last = this.#pending + text;
     this.#pending = '';
+    this.#raw.end(last);
+  }
+
+  /**
+   * The answer is not complete, and only the connection can tell: after `text` it ends without the mark that closes a chunked
+   * body. A request injected in this process has no connection to cut.
+   */
+  cut(text = ''): void {
     const { socket } = this.#raw;
-    if (!(socket instanceof Socket)) this.#raw.end(last);
-    else if (last === '') socket.destroySoon();
+    if (!(socket instanceof Socket)) return this.fail(text);
+    this.#stopTimer();
+    if (this.#raw.destroyed) return;
+    this.open();
+    const last = this.#pending + text;
+    this.#pending = '';
+    if (last === '') socket.destroySoon();
     else this.#raw.write(last, () => socket.destroySoon());
   }
 

@@ -85,18 +85,32 @@ export function openStream(call: Call<unknown, unknown>, contentType: ResponseSt
   return new ResponseStream(call.reply, { contentType, clock, keepAliveMs });
 }
 
+/** How a stream tells that it failed: with a last text, or, where its protocol has no word for it, by a cut connection. */
+export interface Failing {
+  /** The last text; default: an error event. */
+  readonly tell?: (error: TuttiError) => string;
+  /** Default false. */
+  readonly cut?: boolean;
+}
+
 /**
  * Ends a streamed answer that failed. Before anything was sent the error is thrown on, and answered with its own status;
- * after that the error is the last thing that is sent, and the connection is cut: never as if complete.
+ * after that the error is the last thing that is sent, without what marks a complete answer: never as if complete.
  */
-export function failStream(call: Call<unknown, unknown>, stream: ResponseStream, thrown: unknown, write = errorEvent): void {
+export function failStream(
+  call: Call<unknown, unknown>,
+  stream: ResponseStream,
+  thrown: unknown,
+  { tell = errorEvent, cut = false }: Failing = {},
+): void {
   const error = toTuttiError(thrown, call.signal);
   if (!stream.isOpen) {
     stream.abandon();
     throw error;
   }
   if (error.code === 'internal_error') call.services.log.error({ err: thrown, id: call.request.id }, 'a bug: please report it');
-  stream.cut(write(error));
+  if (cut) stream.cut(tell(error));
+  else stream.fail(tell(error));
 }
 
 /** Names the run in the answer, whatever becomes of it. */

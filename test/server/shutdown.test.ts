@@ -63,7 +63,7 @@ describe('a server that stops', () => {
     await call.ended;
   });
 
-  it('cuts a stream that does not end in time, after telling why', async () => {
+  it('ends a stream that does not end in time, and tells why', async () => {
     const { harness, response, call } = await busy(true);
     await using _ = harness;
     const reader = ((await response).body as ReadableStream<Uint8Array>).getReader();
@@ -76,7 +76,7 @@ describe('a server that stops', () => {
         text += Buffer.from(value).toString();
       }
     };
-    await expect(read()).rejects.toThrow('terminated');
+    await read();
     expect(text).toContain('"code":"shutting_down"');
     expect(text).not.toContain('[DONE]');
     await closed;

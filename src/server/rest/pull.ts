@@ -44,7 +44,7 @@ async function pull(call: Call<unknown, unknown>, model: string): Promise<Fastif
       line({ item: model, status: 'success', done_bytes: null, total_bytes: null }) + (asLines ? '' : 'data: [DONE]\n\n'),
     );
   } catch (thrown) {
-    failStream(call, stream, thrown, (error) => line(toErrorBody(error)));
+    failStream(call, stream, thrown, { tell: (error) => line(toErrorBody(error)) });
   }
   return call.reply;
 }
@@ -65,7 +65,7 @@ export async function modelLogs(call: Call<unknown, z.output<typeof logsQuery>>)
     stream.end();
   } catch (thrown) {
     if (call.services.stopping.aborted) stream.end();
-    else failStream(call, stream, thrown, () => '');
+    else failStream(call, stream, thrown, { tell: () => '', cut: true });
   }
   return call.reply;
 }

@@ -3,7 +3,6 @@ import type { FastifyReply } from 'fastify';
 import { z } from 'zod';
 import { toChatInput } from '../../composition/chat-request.ts';
 import type { Part } from '../../contracts/part.ts';
-import { errorEvent } from '../errors.ts';
 import { formatSse } from '../../lib/sse.ts';
 import { failStream, mediaAccess, nameRun, openStream, type Call } from '../route.ts';
 
@@ -41,7 +40,7 @@ export async function streamText(call: Call<z.output<typeof streamBody>>): Promi
     }
     stream.end(asEvents ? formatSse('[DONE]') : '');
   } catch (thrown) {
-    failStream(call, stream, thrown, asEvents ? errorEvent : () => '');
+    failStream(call, stream, thrown, { ...(!asEvents && { tell: () => '' }), cut: true });
   }
   return call.reply;
 }
