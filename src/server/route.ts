@@ -7,6 +7,7 @@ import type { Logger } from '../contracts/logger.ts';
 import type { Principal } from '../contracts/principal.ts';
 import type { RunId } from '../contracts/vocabulary.ts';
 import type { Tutti } from '../tutti.ts';
+import type { TuttiError } from '../errors/error.ts';
 import { errorEvent, toTuttiError } from './errors.ts';
 import type { Metrics } from './metrics/metrics.ts';
 import { ResponseStream, type ResponseStreamOptions } from './response-stream.ts';
