@@ -108,6 +108,14 @@ describe('asking', () => {
     expect(parallel.map((result) => result.answer?.text ?? result.error?.code)).toEqual(['upstream_error', 'A']);
   });
 
+  it('takes a grammar from admins only', async () => {
+    const tutti = await start({ backends: [new FakeBackend({ models: { a: { answer: 'yes' } } })] });
+    const responseFormat = { type: 'grammar', grammar: 'root ::= "yes"' } as const;
+    const user = { id: 'app', role: 'user' } as const;
+    expect((await tutti.run({ model: 'a', input: '?', responseFormat })).text).toBe('yes');
+    expect((await rejection(tutti.run({ model: 'a', input: '?', responseFormat, principal: user }))).code).toBe('forbidden');
+  });
+
   it('makes a confidence of the probabilities that a model gives, and none without them', async () => {
     const tokens = [
       { text: '4', logprob: Math.log(0.25) },

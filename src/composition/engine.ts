@@ -11,7 +11,7 @@ import type { CallOptions } from '../contracts/model.ts';
 import type { ChatInput } from '../contracts/chat.ts';
 import type { Operation } from '../contracts/operations.ts';
 import type { Part } from '../contracts/part.ts';
-import { KEYLESS_PRINCIPALS, LOCAL_PRINCIPAL } from '../contracts/principal.ts';
+import { KEYLESS_PRINCIPALS, LOCAL_PRINCIPAL, type Principal } from '../contracts/principal.ts';
 import type { StrategyRequest } from '../contracts/strategy.ts';
 import { DEFAULT_PRIORITY, type BackendId, type ModelId } from '../contracts/vocabulary.ts';
 import { TuttiError } from '../errors/error.ts';
@@ -72,6 +72,7 @@ export class Engine {
     const { runs, clock } = this.#options;
     const snapshot = this.#options.snapshot();
     const principal = request.principal ?? LOCAL_PRINCIPAL;
+    checkGrammar(request, principal);
     const decision = snapshot.router.route(routeRequest(request));
     const stop = new AbortController();
     const recorder = runs.start(
@@ -209,6 +210,18 @@ export class Engine {
     this.#calls.delete(backend);
     calls.over.resolve();
   }
+}
+
+/**
+ * A grammar of one's own is for admins: llama.cpp's matcher takes seconds a token for some small ones (nested repetitions of
+ * what may be empty), and every call of the runner waits with it. JSON schemas are turned into grammars that it is quick with.
+ */
+function checkGrammar(request: ExecuteRequest, principal: Principal): void {
+  if (request.operation !== 'chat' || principal.role === 'admin') return;
+  if ((request.input as ChatInput).response_format?.type !== 'grammar') return;
+  throw new TuttiError('forbidden', 'A grammar of your own needs a key with `role: admin`. Use a JSON schema instead.', {
+    param: 'response_format',
+  });
 }
 
 function routeRequest(request: ExecuteRequest): RouteRequest {
