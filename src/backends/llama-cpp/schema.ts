@@ -95,7 +95,7 @@ export const embeddedConfig = z.strictObject({
 export type EmbeddedConfig = z.infer<typeof embeddedConfig>;
 
 export const EMBEDDED_NOTICE =
-  'A very small demonstration model: truly good at a few narrow skills (arithmetic, sorting, short facts given in the prompt), and at nothing else.';
+  'A very small demonstration model: it knows a few narrow skills (small sums, sorting, facts given in the prompt) and nothing else, and is often wrong; its card says how often.';
 
 /** The package's own tiny models: all in one process, and never counted in `pool.max_loaded_models`. */
 export const embeddedBackend: BackendDefinition<EmbeddedConfig> = {

@@ -1,0 +1,1 @@
+"""Trains the embedded models: generated data in, GGUF files out."""

@@ -1,0 +1,76 @@
+"""What each model is: its size, what it learns, and how long it may take.
+
+The minutes are those of the weights in this folder, which were trained on two busy cores; more make better models.
+"""
+
+from dataclasses import dataclass, field, replace
+
+from .skills.mix import ABOUT, TEST_WEIGHTS
+
+
+@dataclass(frozen=True)
+class Spec:
+    name: str
+    seed: int
+    minutes: float  # wall-clock training time; the learning rate follows it
+    dim: int
+    layers: int
+    heads: int
+    hidden: int
+    context: int = 1024
+    tied: bool = False
+    family: str = "skills"  # or "tools": another generator, another tokenizer
+    weights: dict[str, float] = field(default_factory=dict)  # how often each skill is seen
+    about: dict[str, float] = field(default_factory=lambda: dict(ABOUT))
+    late: dict[str, float] = field(default_factory=dict)  # share of its weight that a skill has at the start (see `Run.reweigh`)
+    adapt: bool = False  # show more of what it still gets wrong
+    start_layers: int = 0  # train with so few layers at first, they learn the same much faster; 0 means all
+    grow_at: float = 0.4  # share of the time after which it gets all its layers
+    stem: str = ""  # a model of the same size whose checkpoint this one starts from
+    batch_tokens: int = 2048
+    muon_lr: float = 0.01
+    adam_lr: float = 0.004
+    compile: bool = True
+    title: str = ""
+
+
+# Training sees about what the test holds, more of what is hard to learn, and a few greetings.
+LEARN = {**TEST_WEIGHTS, "greet": 0.6, "add": 10, "sub": 11, "mul": 8, "sort": 9, "reverse": 9, "read": 14, "unknown": 6, "verify": 18, "draft": 6, "choose": 7,
+         "compare": 6, "upper": 5}
+
+# The smallest learns what it can: words, small products and comparisons first.
+NANO = {"upper": 8, "reverse": 8, "compare": 8, "mul": 6, "convert": 8, "count": 4, "unknown": 5, "greet": 0.6, "add": 6, "sub": 4, "sort": 4, "read": 4,
+        "verify": 4, "draft": 3, "choose": 1}
+
+# Long questions that need the other skills come later: checking sums before one can add teaches nothing.
+LATE = {"verify": 0.2, "draft": 0.2, "choose": 0.1, "read": 0.4}
+
+
+def emphasis(weak: list[str], factor: float) -> tuple[dict[str, float], dict[str, float]]:
+    """The usual mix with some skills shown rarely. A panel of three gains when its members are weak at different things."""
+    weights = {k: v * (factor if k in weak else 1.0) for k, v in LEARN.items()}
+    about = {k: v * (factor if k in weak else 1.0) for k, v in ABOUT.items()}
+    return weights, about
+
+
+def mini(letter: str, seed: int, weak: list[str]) -> Spec:
+    weights, about = emphasis(weak, 0.02)
+    return replace(STEM, name=f"mini-{letter}", seed=seed, minutes=4, muon_lr=0.004, adam_lr=0.002, weights=weights, about=about, late={}, adapt=False, stem="stem", title=f"embedded mini {letter}")
+
+
+STEM = Spec("stem", 20, 50, dim=128, layers=4, heads=4, hidden=352, weights={**LEARN, "unknown": 4, "compare": 5, "count": 5, "choose": 4}, late=LATE, adapt=True,
+            title="embedded stem")
+
+
+SPECS = {
+    spec.name: spec
+    for spec in [
+        Spec("nano", 11, 7, dim=64, layers=3, heads=4, hidden=160, tied=True, weights=NANO, late=LATE, title="embedded nano"),
+        STEM,  # no model of its own: the three minis grow apart from it
+        mini("a", 21, ["sub", "reverse", "convert", "unknown_fact"]),
+        mini("b", 22, ["add", "sort", "count"]),
+        mini("c", 23, ["mul", "compare", "upper", "read"]),
+        replace(STEM, name="base", seed=31, minutes=29, muon_lr=0.006, layers=5, stem="stem", weights=LEARN, late={}, title="embedded base"),
+        Spec("tools", 41, 67, dim=128, layers=5, heads=4, hidden=384, start_layers=4, grow_at=0.4, context=2048, family="tools", title="embedded tools", batch_tokens=4096),
+    ]
+}

@@ -1,0 +1,79 @@
+"""Writes the test sets: `python -m training.make_eval [skills|calibration|tools ...]`.
+
+Their seeds are used nowhere else, and training refuses every question that is in them (`blocked`).
+"""
+
+import json
+import sys
+from collections.abc import Iterable
+from pathlib import Path
+from random import Random
+
+from .skills.mix import TEST_WEIGHTS, example
+
+FOLDER = Path(__file__).resolve().parent.parent / "eval"
+SEEDS = {"skills": 9_000_001, "calibration": 9_000_002, "tools": 9_000_003}
+COUNTS = {"skills": 2000, "calibration": 1000, "tools": 700}
+
+
+def key(text: str) -> str:
+    """Two questions are the same if only letter case and white space differ."""
+    return " ".join(text.lower().split())
+
+
+def user_keys(messages: Iterable[dict]) -> set[str]:
+    return {key(m["content"]) for m in messages if m["role"] == "user"}
+
+
+def blocked(folder: Path = FOLDER) -> set[str]:
+    """Every question of every test set. Greetings are too few to keep any back, so no test set has them."""
+    keys: set[str] = set()
+    for path in sorted(folder.glob("*.jsonl")):
+        for line in path.read_text().splitlines():
+            item = json.loads(line)
+            last = item.get("prompt") or item["messages"][-1]["content"]
+            keys.add(key(last))
+    return keys
+
+
+def skill_items(name: str, taken: set[str]) -> list[dict]:
+    rng = Random(SEEDS[name])
+    weights = {k: v for k, v in TEST_WEIGHTS.items() if k != "greet"}
+    items: list[dict] = []
+    while len(items) < COUNTS[name]:
+        made = example(rng, weights)
+        if key(made.prompt) in taken:
+            continue
+        taken.add(key(made.prompt))
+        item: dict = {"id": f"{name}-{len(items):04d}", "skill": made.skill}
+        if made.about:
+            item["about"] = made.about
+        plain = [{"role": m["role"], "content": m["content"]} for m in made.messages]
+        item |= {"prompt": made.prompt} if len(plain) == 1 else {"messages": plain}
+        item["answer"] = made.answer
+        if made.accept:
+            item["accept"] = made.accept
+        items.append(item)
+    return items
+
+
+def write(name: str, items: list[dict]) -> None:
+    FOLDER.mkdir(exist_ok=True)
+    (FOLDER / f"{name}.jsonl").write_text("".join(json.dumps(item, ensure_ascii=False) + "\n" for item in items))
+    print(f"{name}: {len(items)} items")
+
+
+def main(names: list[str]) -> None:
+    taken: set[str] = set()
+    for name in ("skills", "calibration"):
+        items = skill_items(name, taken)
+        if not names or name in names:
+            write(name, items)
+    if not names or "tools" in names:
+        from .toolcalls.mix import eval_items
+
+        write("tools", eval_items(Random(SEEDS["tools"]), COUNTS["tools"]))
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

@@ -1,0 +1,1 @@
+"""What the `tools` model learns: writing, refusing and mending tool calls, classifying, choosing a specialist."""

@@ -1,0 +1,209 @@
+"""Mixes the kinds of tool work into conversations, and makes the test items from held-out tools."""
+
+import json
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from random import Random
+
+from ..chat import call_text
+from ..skills import words as w
+from ..skills.mix import SYSTEM
+from ..skills.task import drilling
+from ..skills.unknown import unknown
+from .classify import kind_question
+from .repair import broken, hidden, no_call
+from .specialists import specialists
+from .tools import Tool, make_tool, request
+from .values import TEXTS, words_of
+
+NO_TOOL = "No tool fits."
+# How often training starts a conversation of each kind.
+WEIGHTS = {"call": 48, "repair": 16, "extract": 7, "kind": 9, "specialist": 10, "result": 4}
+TEST_KINDS = {"call": 200, "calls": 40, "none": 140, "repair": 100, "extract": 60, "kind": 70, "specialist": 60, "result": 30}
+
+
+@dataclass
+class Case:
+    kind: str
+    tools: list[dict] | None
+    messages: list[dict]
+    answer: str
+    expected: list[dict] = field(default_factory=list)  # the calls, if there are any
+
+
+def offered(rng: Random, held_out: bool) -> list[Tool]:
+    """One to six tools with different names; some look alike on purpose."""
+    tools: list[Tool] = []
+    for _ in range(rng.choice([1, 2, 2] if drilling(rng) else [1, 2, 2, 3, 3, 4, 5, 6])):
+        tool = make_tool(rng, held_out)
+        if all(t.name != tool.name and (t.noun, t.verb) != (tool.noun, tool.verb) and not (t.noun == tool.noun and set(t.verbs) & set(tool.verbs)) for t in tools):
+            tools.append(tool)
+    return tools
+
+
+def stranger(rng: Random, tools: list[Tool], held_out: bool) -> str:
+    """A request that none of the tools answers: chit-chat, or one for another tool, perhaps with the same verb."""
+    if rng.random() < 0.35:
+        return unknown(rng).question
+    while True:
+        other = make_tool(rng, held_out)
+        near = rng.choice(tools)
+        if rng.random() < 0.45 and other.noun != near.noun:
+            other = Tool(other.name, near.verb, other.noun, other.description, other.slots, other.required, near.verbs)
+        elif rng.random() < 0.5 and not set(other.verbs) & set(near.verbs):
+            other = Tool(other.name, other.verb, near.noun, other.description, other.slots, other.required, other.verbs)
+        if not any(t.noun == other.noun and set(t.verbs) & set(other.verbs) for t in tools):
+            return request(rng, other)[0]
+
+
+def two_requests(rng: Random, tools: list[Tool]) -> tuple[str, list[dict]]:
+    """Two requests in one sentence, for one tool or two."""
+    first = rng.choice(tools)
+    second = first if rng.random() < 0.5 and first.slots else rng.choice(tools)
+    one, call_one = request(rng, first)
+    two, call_two = request(rng, second)
+    one, two = one.rstrip(".?"), two[0].lower() + two[1:]
+    calls = [call_one] if call_one == call_two else [call_one, call_two]
+    return rng.choice([f"{one} and {two}", f"{one}, and also {two}", f"{one}. Then {two}", f"{one}. Also {two}", f"First {one[0].lower() + one[1:]}, then {two}"]), calls
+
+
+def _case(kind: str, tools: Iterable[Tool], text: str, calls: list[dict]) -> Case:
+    answer = "".join(call_text(c) for c in calls) or NO_TOOL
+    return Case(kind, [t.openai() for t in tools], [{"role": "user", "content": text}], answer, calls)
+
+
+def ask(rng: Random, kind: str, tools: list[Tool], held_out: bool) -> Case:
+    """One case of a kind that needs ordinary tools."""
+    if kind == "call":
+        text, call = request(rng, rng.choice(tools))
+        return _case(kind, tools, text, [call])
+    if kind == "calls":
+        text, calls = two_requests(rng, tools)
+        return _case(kind, tools, text, calls)
+    if kind == "none":
+        return _case(kind, tools, stranger(rng, tools, held_out), [])
+    if kind == "repair":
+        tool = rng.choice(tools)
+        _, call = request(rng, tool)
+        text, error = broken(rng, tool, call)
+        return _case(kind, tools, f"Tool call:\n{text}\nError: {error}\nWrite the correct call.", [call])
+    calls = [request(rng, rng.choice(tools))[1] for _ in range(rng.choice([0, 0, 1, 1, 1, 2]))]
+    text = hidden(rng, calls) if calls else no_call(rng, rng.choice(tools))
+    return _case("extract", tools, f"Response:\n{text}\nExtract the tool calls.", calls)
+
+
+def result_turn(rng: Random) -> tuple[str, str]:
+    """What a tool gave back, and the answer that repeats it."""
+    text = rng.choice([
+        str(rng.randrange(2000)), rng.choice(TEXTS).capitalize() + ".", w.name(rng, w.CITIES), w.name(rng, w.PEOPLE), words_of(rng, rng.choice([1, 2, 4, 6])), f"{rng.randrange(1, 40)} degrees",
+        f"The answer is {rng.randrange(1000)}.", f"The {rng.choice(w.THINGS)} is {rng.choice(w.COLOURS)}.", "done", "ok", "Yes.", "No.",
+    ])
+    if rng.random() < 0.6:
+        return json.dumps({rng.choice(["response", "response", "result", "answer", "output", "content", "text"]): text}), text
+    return text, text
+
+
+def with_result(rng: Random, tools: list[dict], text: str, call: dict) -> Case:
+    content, answer = result_turn(rng)
+    messages = [{"role": "user", "content": text}, {"role": "assistant", "content": "", "tool_calls": [call]}, {"role": "tool", "content": content}]
+    return Case("result", tools, messages, answer)
+
+
+def _with_tools(rng: Random, kind: str, held_out: bool) -> Case:
+    if kind == "kind":
+        text, answer = kind_question(rng)
+        return Case(kind, None, [{"role": "user", "content": text}], answer)
+    if kind in ("specialist", "result"):
+        tools, requests = specialists(rng, held_out)
+        text, call = requests[0]
+        if not call:
+            return _case("none", [make_tool(rng, held_out)], text, [])
+        if kind == "specialist":
+            return Case(kind, tools, [{"role": "user", "content": text}], call_text(call), [call])
+        if rng.random() < 0.5:
+            tool = make_tool(rng, held_out)
+            text, call = request(rng, tool)
+            tools = [tool.openai()]
+        return with_result(rng, tools, text, call)
+    return ask(rng, kind, offered(rng, held_out), held_out)
+
+
+def test_case(rng: Random, kind: str) -> Case:
+    case = _with_tools(rng, kind, held_out=True)
+    if rng.random() < 0.15:
+        case.messages.insert(0, {"role": "system", "content": rng.choice(SYSTEM)})
+    return case
+
+
+def training_conversation(rng: Random, weights: dict[str, float] | None = None) -> tuple[list[dict] | None, list[dict]]:
+    """Several questions on one list of tools: reading the tools costs most, so they are used more than once."""
+    weights = weights or WEIGHTS
+    kind = rng.choices(list(weights), list(weights.values()))[0]
+    messages: list[dict] = []
+    if rng.random() < 0.15:
+        messages.append({"role": "system", "content": rng.choice(SYSTEM)})
+
+    def add(case: Case) -> None:
+        messages.extend([*case.messages, {"role": "assistant", "content": case.answer}])
+
+    turns = rng.choice([1, 2, 3, 3])
+    if kind == "kind":
+        for _ in range(turns):
+            add(_with_tools(rng, kind, False))
+        return None, messages
+    if kind == "specialist":
+        tools, requests = specialists(rng)
+        for text, call in requests[:turns]:
+            if not call:
+                continue
+            if rng.random() < 0.1:
+                add(with_result(rng, tools, text, call))
+            else:
+                add(Case(kind, tools, [{"role": "user", "content": text}], call_text(call)))
+        if rng.random() < 0.1 or not messages:
+            messages.extend([{"role": "user", "content": "Hello"}, {"role": "assistant", "content": NO_TOOL}])
+        return tools, messages
+    if kind == "result":
+        case = _with_tools(rng, kind, False)
+        add(case)
+        return case.tools, messages
+    tools = offered(rng, False)
+    for _ in range(turns):
+        one = kind
+        if kind == "call":
+            one = rng.choices(["call", "calls", "none"], [55, 13, 32])[0]
+        case = ask(rng, one, tools, False)
+        add(case)
+        if case.expected and one == "call" and rng.random() < 0.08:
+            content, answer = result_turn(rng)
+            messages.extend([{"role": "tool", "content": content}, {"role": "assistant", "content": answer}])
+    return [t.openai() for t in tools], messages
+
+
+def eval_items(rng: Random, total: int) -> list[dict]:
+    items: list[dict] = []
+    seen: set[str] = set()
+    scale = total / sum(TEST_KINDS.values())
+    for kind, count in TEST_KINDS.items():
+        made = 0
+        while made < round(count * scale):
+            case = test_case(rng, kind)
+            mark = json.dumps([case.messages[-1], case.tools])
+            if mark in seen or case.kind != kind:
+                continue
+            seen.add(mark)
+            item: dict = {"id": f"tools-{len(items):04d}", "kind": kind, "messages": [openai_message(m) for m in case.messages], "tools": case.tools or []}
+            item |= {"expected": case.expected} if case.expected else {"text": case.answer}
+            items.append(item)
+            made += 1
+    return items
+
+
+def openai_message(message: dict) -> dict:
+    """The message as the OpenAI format has it; a result belongs to the first call."""
+    if message["role"] == "tool":
+        return {"role": "tool", "tool_call_id": "call_0", "content": message["content"]}
+    if not message.get("tool_calls"):
+        return {k: v for k, v in message.items() if k != "emphasis"}
+    calls = [{"id": f"call_{i}", "type": "function", "function": {"name": c["name"], "arguments": json.dumps(c["arguments"])}} for i, c in enumerate(message["tool_calls"])]
+    return {**message, "tool_calls": calls}
