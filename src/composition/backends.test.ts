@@ -51,6 +51,21 @@ describe('Backends', () => {
     await backends[Symbol.asyncDispose]();
   });
 
+  it('keeps everything as it was when one of the new ones cannot be made', async () => {
+    const { backends, made, apply } = rig();
+    await apply({ a: { type: 'fake' } });
+    const [a] = made;
+    await expect(apply({ b: { type: 'fake' }, c: { type: 'nothing' } })).rejects.toThrow(/no kind of backend called `nothing`/);
+    expect(backends.ids()).toEqual(['a']);
+    expect(backends.get('a')).toBe(a);
+    // The one that was made for nothing opens no model any more.
+    const [model] = (await made[1]?.list(new AbortController().signal)) ?? [];
+    if (model === undefined) return expect.fail('the fake has a model');
+    const opening = made[1]?.open(model, { placement: { device: 'cpu' }, signal: new AbortController().signal });
+    await expect(opening).rejects.toMatchObject({ code: 'closed' });
+    await backends[Symbol.asyncDispose]();
+  });
+
   it('publishes models and says when a backend goes down and comes back', async () => {
     const { backends, events, published } = rig();
     using monitor = new EventMonitor(events);

@@ -103,11 +103,17 @@ export class Backends implements AsyncDisposable {
   async apply(entries: Readonly<Record<BackendId, BackendEntry>>, parse: (entry: BackendEntry) => unknown): Promise<void> {
     const gone = [...this.#slots].filter(([id, slot]) => slot.entry !== null && !isDeepStrictEqual(entries[id], slot.entry));
     const made: { id: BackendId; backend: Backend; entry: BackendEntry; models: readonly ModelDescriptor[] | null }[] = [];
-    for (const [id, entry] of Object.entries(entries)) {
-      const replaces = this.#slots.has(id);
-      if (replaces && !gone.some(([old]) => old === id)) continue;
-      const backend = await this.#create(id, entry, parse(entry));
-      made.push({ id, backend, entry, models: replaces ? await listAhead(backend) : null });
+    try {
+      for (const [id, entry] of Object.entries(entries)) {
+        const replaces = this.#slots.has(id);
+        if (replaces && !gone.some(([old]) => old === id)) continue;
+        const backend = await this.#create(id, entry, parse(entry));
+        made.push({ id, backend, entry, models: replaces ? await listAhead(backend) : null });
+      }
+    } catch (error) {
+      // All or none: those that were made for nothing hold connections, maybe processes.
+      await Promise.all(made.map(({ backend }) => this.#dispose(backend)));
+      throw error;
     }
     for (const [id] of gone) this.#takeOut(id);
     for (const { id, backend, entry, models } of made) {
