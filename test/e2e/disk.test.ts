@@ -39,12 +39,18 @@ async function ask(served: Served, length = 1): Promise<string> {
   return response.headers.get('x-tutti-run-id') ?? '';
 }
 
-/** Asks on and on until the disk is said to be so. */
-async function askUntil(served: Served, type: 'storage.degraded' | 'storage.recovered', length?: number): Promise<string> {
+type Turn = 'storage.degraded' | 'storage.recovered';
+
+/**
+ * Makes the disk so, and asks on and on until that is said. Who listens must listen before: the change is said once, and the
+ * next batch may meet it at any moment.
+ */
+async function turn(served: Served, type: Turn, make: () => Promise<void>, length?: number): Promise<string> {
   await using events = await served.events();
   const seen = events.next(type);
   let message: unknown;
   void seen.then(({ data }) => (message = data['message']));
+  await make();
   while (message === undefined) await ask(served, length);
   return JSON.stringify(message);
 }
@@ -58,12 +64,11 @@ it('answers while the disk is full, says so, and keeps history again once there 
   });
   await ask(served);
   const ballast = `/proc/${served.program.pid}/root${served.folder}/data/ballast`;
-  if (canMount) await fill(ballast);
-  expect(await askUntil(served, 'storage.degraded', 60_000)).toMatch(canMount ? /disk is full/ : /disk/);
+  const filled = await turn(served, 'storage.degraded', async () => (canMount ? fill(ballast) : undefined), 60_000);
+  expect(filled).toMatch(canMount ? /disk is full/ : /disk/);
   expect(JSON.stringify((await served.json('/api/status')).json)).toMatch(/the disk/);
   if (!canMount) return;
-  await rm(ballast);
-  await askUntil(served, 'storage.recovered');
+  await turn(served, 'storage.recovered', () => rm(ballast));
   const run = await ask(served);
   expect(await served.json(`/api/runs/${run}`)).toMatchObject({ status: 200, json: { status: 'completed' } });
   expect(served.program.stderr).not.toMatch(/a bug|internal_error/);
