@@ -3,7 +3,7 @@
  * "model" says word for word with exactly known probabilities. The same options always give the same bytes.
  *
  * @example
- * await makeGguf('/tmp/parrot.gguf', { script: ['Hello', ' there', [{ token: '!', p: 0.9 }, { token: '?', p: 0.1 }]] });
+ * await makeGguf('parrot.gguf', { script: ['Hello', ' there', [{ token: '!', p: 0.9 }, { token: '?', p: 0.1 }]] });
  */
 import { open, truncate, type FileHandle } from 'node:fs/promises';
 
