@@ -1,4 +1,4 @@
-"""Writes the test sets: `python -m training.make_eval [skills|calibration|tools ...]`.
+"""Writes the test sets: `python -m training.make_eval [skills|calibration|tools|specialists ...]`.
 
 Their seeds are used nowhere else, and training refuses every question that is in them (`blocked`).
 """
@@ -12,8 +12,8 @@ from random import Random
 from .skills.mix import TEST_WEIGHTS, example
 
 FOLDER = Path(__file__).resolve().parent.parent / "eval"
-SEEDS = {"skills": 9_000_001, "calibration": 9_000_002, "tools": 9_000_003}
-COUNTS = {"skills": 2000, "calibration": 1000, "tools": 700}
+SEEDS = {"skills": 9_000_001, "calibration": 9_000_002, "tools": 9_000_003, "specialists": 9_000_004}
+COUNTS = {"skills": 2000, "calibration": 1000, "tools": 700, "specialists": 300}
 
 
 def key(text: str) -> str:
@@ -57,6 +57,24 @@ def skill_items(name: str, taken: set[str]) -> list[dict]:
     return items
 
 
+def specialist_items() -> list[dict]:
+    """Requests for a specialist, as an arbiter gets them, every topic equally often."""
+    from .toolcalls.specialists import TAKERS, specialists
+
+    rng = Random(SEEDS["specialists"])
+    items: list[dict] = []
+    taken: set[str] = set()
+    while len(items) < COUNTS["specialists"]:
+        tools, requests = specialists(rng, held_out=True, known_only=True)
+        wanted = list(TAKERS)[len(items) % len(TAKERS)]
+        for text, call, topic in requests:
+            if topic == wanted and len(requests) > 1 and key(text) not in taken:
+                taken.add(key(text))
+                items.append({"id": f"specialists-{len(items):04d}", "kind": "specialist", "topic": topic, "messages": [{"role": "user", "content": text}], "tools": tools, "expected": [call]})
+                break
+    return items
+
+
 def write(name: str, items: list[dict]) -> None:
     FOLDER.mkdir(exist_ok=True)
     (FOLDER / f"{name}.jsonl").write_text("".join(json.dumps(item, ensure_ascii=False) + "\n" for item in items))
@@ -69,6 +87,8 @@ def main(names: list[str]) -> None:
         items = skill_items(name, taken)
         if not names or name in names:
             write(name, items)
+    if not names or "specialists" in names:
+        write("specialists", specialist_items())
     if not names or "tools" in names:
         from .toolcalls.mix import eval_items
 

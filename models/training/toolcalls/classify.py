@@ -47,7 +47,7 @@ FORMS = ["Classify the request: {t}\nKinds: {k}", "Classify the request: {t}\nKi
 def filled(rng: Random, template: str) -> str:
     return template.format(
         topic=rng.choice(TOPICS), thing=rng.choice(w.THINGS), animal=rng.choice(w.ANIMALS), person=w.name(rng, w.PEOPLE), person2=w.name(rng, w.PEOPLE), words=words_of(rng, rng.choice([2, 3])),
-        lang=rng.choice(CODE), codetask=rng.choice(CODE_TASKS), word=w.some_word(rng), made=w.made_up(rng), made2=w.made_up(rng), n=rng.randrange(2, 500), d=rng.randrange(2, 20),
+        lang=rng.choice(CODE), lang2=rng.choice(CODE), codetask=rng.choice(CODE_TASKS), word=w.some_word(rng), made=w.made_up(rng), made2=w.made_up(rng), n=rng.randrange(2, 500), d=rng.randrange(2, 20),
         plural=rng.choice(w.PLURALS), language=rng.choice(LANGUAGES), text=rng.choice(TEXTS), colour=rng.choice(w.COLOURS), event=rng.choice(w.EVENTS), city=w.name(rng, w.CITIES, 0.2),
         country=rng.choice(w.COUNTRIES), food=rng.choice(w.FOODS))
 

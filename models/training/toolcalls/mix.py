@@ -115,9 +115,7 @@ def _with_tools(rng: Random, kind: str, held_out: bool) -> Case:
         return Case(kind, None, [{"role": "user", "content": text}], answer)
     if kind in ("specialist", "result"):
         tools, requests = specialists(rng, held_out)
-        text, call = requests[0]
-        if not call:
-            return _case("none", [make_tool(rng, held_out)], text, [])
+        text, call, _ = requests[0]
         if kind == "specialist":
             return Case(kind, tools, [{"role": "user", "content": text}], call_text(call), [call])
         if rng.random() < 0.5:
@@ -153,14 +151,12 @@ def training_conversation(rng: Random, weights: dict[str, float] | None = None) 
         return None, messages
     if kind == "specialist":
         tools, requests = specialists(rng)
-        for text, call in requests[:turns]:
-            if not call:
-                continue
+        for text, call, _ in requests[:turns]:
             if rng.random() < 0.1:
                 add(with_result(rng, tools, text, call))
             else:
                 add(Case(kind, tools, [{"role": "user", "content": text}], call_text(call)))
-        if rng.random() < 0.1 or not messages:
+        if rng.random() < 0.1:
             messages.extend([{"role": "user", "content": "Hello"}, {"role": "assistant", "content": NO_TOOL}])
         return tools, messages
     if kind == "result":
