@@ -7,9 +7,8 @@
 const GROUND = ['contracts', 'errors', 'lib'] as const;
 
 /** What is wired together. */
-const PARTS = 'config registry runs storage hub backends knowledge tools tasks pool router strategies arbiter version.ts'.split(
-  ' ',
-);
+const PARTS =
+  'config host registry runs storage hub backends knowledge tools tasks pool router strategies arbiter version.ts'.split(' ');
 
 /** The light part of each folder: its share of the config, and how it describes itself. */
 const SCHEMAS = 'schema.ts';
@@ -33,6 +32,7 @@ export const LAYERS: Readonly<Record<string, Layer>> = {
   lib: { mayImport: ['contracts'], because: 'lib is free of the domain, so it may know only the contracts' },
   config: ground('the config must be checked whole without loading what it configures'),
   registry: ground('the registry answers questions about models and must not reach for what holds them'),
+  host: ground('the host runs a strategy against effects that it is given, so it knows nothing of what carries them out'),
   runs: ground('runs record what others do; they know the storage and nobody else', 'storage'),
   storage: ground('storage keeps rows and does not know who asks'),
   hub: ground('downloading a model file needs no other part'),
@@ -42,15 +42,21 @@ export const LAYERS: Readonly<Record<string, Layer>> = {
   tasks: ground('the queue runs whatever it is given and stands on the storage alone', 'storage'),
   pool: ground('the pool loads and evicts; who is asked for is the router’s matter', 'registry'),
   router: ground('the router chooses; what was chosen is carried out above it', 'registry', 'pool/contract.ts'),
-  strategies: ground('a strategy’s only effect is its context’s `call`, so it knows neither pool nor router'),
-  arbiter: ground('the arbiter gets what it needs through its context, so it knows neither pool nor router'),
+  answers: ground('comparing, voting and calibrating are pure functions on answers: they know nobody who asks or is asked'),
+  strategies: ground('a strategy’s only effect is its context’s `call`, so it knows neither pool nor router', 'answers'),
+  arbiter: ground('the arbiter gets what it needs through its context, so it knows neither pool nor router', 'answers'),
   composition: {
     mayImport: [...GROUND, ...PARTS, SCHEMAS],
     because: 'composition is tutti.ts in parts: of the ways of using Tutti it may read only their schema.ts',
   },
-  testing: ground('tutti/testing is published for plug-in authors and must work without the rest'),
+  testing: ground('tutti/testing is published for plug-in authors: it runs strategies, and must work without the rest', 'host'),
   server: ground('the server is one way to use Tutti and goes through tutti.ts like any other', ...OUTER),
-  cli: ground('the command line is one way to use Tutti: it goes through tutti.ts, and starts the server', ...OUTER, 'server'),
+  cli: ground(
+    'the command line is one way to use Tutti: it goes through tutti.ts, and starts the server',
+    ...OUTER,
+    'server',
+    'answers',
+  ),
 };
 
 /** Parts inside these are siblings that must not import each other. */

@@ -21,6 +21,7 @@ const PARTS = {
   'src/pool/contract.ts': 'export interface Lease { readonly id: string }\n',
   'src/pool/pool.ts': 'export const pool = 1;\n',
   'src/router/router.ts': 'export const router = 1;\n',
+  'src/answers/vote.ts': 'export const vote = 1;\n',
   'src/strategies/fallback.ts': 'export const fallback = 1;\n',
   'src/arbiter/arbiter.ts': 'export const arbiter = 1;\n',
   'src/testing/fake-backend.ts': 'export const fake = 1;\n',

@@ -1,0 +1,95 @@
+/** How confidences are combined and changed. The rules, their order and their numbers are documented and fixed. */
+import type { Confidence } from '../contracts/confidence.ts';
+
+/** A full agreement takes this share of the doubt away. */
+const AGREEMENT_STRENGTH = 0.5;
+/** An error seen by vision takes 20 % off. */
+const VISION_FACTOR = 0.8;
+/** A rejected verification leaves no more than this. */
+const REJECTED_SCORE = 0.3;
+
+/** What is known about an answer beside its own confidence. */
+export interface Findings {
+  /** The share of members (or samples) that agree with the answer, 0..1. */
+  readonly agreement?: number;
+  /** Vision saw an error. Counts once, however many errors were seen. */
+  readonly visionError?: boolean;
+  /** What a verifier said. Only a rejection changes the score. */
+  readonly verdict?: 'approved' | 'rejected' | 'uncertain';
+}
+
+/**
+ * Applies the rules in this order, each recorded in `adjustments` with the factor by which it changed the score:
+ *
+ * 1. `agreement`: over one half it raises: score → 1 − (1 − score)(1 − 0.5·(2·agreement − 1)). One half or less changes nothing,
+ *    and a score of 0 stays 0.
+ * 2. `vision_error`: × 0.8, once
+ * 3. `verification_rejected`: at most 0.3
+ *
+ * Without a confidence to begin with, agreement is one itself, and a rejection gives 0.3 with method `verifier`; a vision
+ * error alone leaves it null. An adjusted score is no longer calibrated.
+ */
+export function adjust(confidence: Confidence | null, { agreement, visionError = false, verdict }: Findings): Confidence | null {
+  let current = confidence;
+  if (agreement !== undefined) {
+    current =
+      current === null
+        ? { score: clamp(agreement), method: 'agreement', calibrated: false }
+        : apply(current, 'agreement', raised(current.score, agreement));
+  }
+  if (visionError && current !== null) current = apply(current, 'vision_error', current.score * VISION_FACTOR);
+  if (verdict !== 'rejected') return current;
+  if (current === null) {
+    return {
+      score: REJECTED_SCORE,
+      method: 'verifier',
+      calibrated: false,
+      adjustments: [{ rule: 'verification_rejected', factor: REJECTED_SCORE }],
+    };
+  }
+  return apply(current, 'verification_rejected', Math.min(current.score, REJECTED_SCORE));
+}
+
+function raised(score: number, agreement: number): number {
+  if (score === 0) return 0;
+  const strength = AGREEMENT_STRENGTH * Math.max(0, 2 * clamp(agreement) - 1);
+  return 1 - (1 - score) * (1 - strength);
+}
+
+function apply(confidence: Confidence, rule: string, score: number): Confidence {
+  const next = clamp(score);
+  const factor = confidence.score === 0 ? 1 : next / confidence.score;
+  return {
+    ...confidence,
+    score: next,
+    calibrated: confidence.calibrated && next === confidence.score,
+    adjustments: [...(confidence.adjustments ?? []), { rule, factor }],
+  };
+}
+
+/**
+ * The confidence of a vote's winner. Without confidences of its members it is the agreement; with them the geometric mean of
+ * the agreement and the members' mean score raised by the agreement: both must be high for it to be. `parts` keep
+ * `agreement` (share of the votes' weight) and `members` (mean score of the members of the winning group).
+ */
+export function confidenceOfVote(agreement: number, members: readonly (number | null | undefined)[] = []): Confidence {
+  const known = members.filter((score) => typeof score === 'number');
+  const share = clamp(agreement);
+  if (known.length === 0) return { score: share, method: 'agreement', calibrated: false, parts: { agreement: share } };
+  const mean = clamp(known.reduce((sum, score) => sum + score, 0) / known.length);
+  const score = Math.sqrt(share * raised(mean, share));
+  return { score, method: 'agreement', calibrated: false, parts: { agreement: share, members: mean } };
+}
+
+/** What a person should do about an answer: nothing, look at it (below 0.7), or not trust it without a look (below 0.5). */
+export function reviewOf(
+  score: number | null,
+  { suggestedBelow = 0.7, neededBelow = 0.5 }: { readonly suggestedBelow?: number; readonly neededBelow?: number } = {},
+): 'none' | 'suggested' | 'needed' {
+  if (score === null || score >= suggestedBelow) return 'none';
+  return score < neededBelow ? 'needed' : 'suggested';
+}
+
+function clamp(value: number): number {
+  return Number.isNaN(value) ? 0 : Math.min(1, Math.max(0, value));
+}

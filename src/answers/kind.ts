@@ -1,0 +1,91 @@
+/** Decides how the answers to a question are to be compared, when nobody said so. */
+import type { ChatInput } from '../contracts/chat.ts';
+import type { AnswerKind, RawAnswer } from './answer.ts';
+import { optionsOf, readChoice, readYesNo, type Option } from './choice.ts';
+import { jsonIn } from './data.ts';
+import { finalStatement } from './final-statement.ts';
+import { numbersIn, resultOf } from './number.ts';
+import { readAnswer } from './read.ts';
+import { exactKey } from './wording.ts';
+
+/** What of a request bears on how its answers compare. */
+export interface Question {
+  /** The text of the last user message. */
+  readonly text: string;
+  readonly options: readonly Option[];
+  readonly hasTools: boolean;
+  readonly wantsJson: boolean;
+}
+
+/** The question of a chat request. */
+export function readQuestion(input: Pick<ChatInput, 'messages' | 'tools' | 'tool_choice' | 'response_format'>): Question {
+  const content = input.messages.findLast(({ role }) => role === 'user')?.content ?? '';
+  const text = typeof content === 'string' ? content : content.map((part) => (part.type === 'text' ? part.text : '')).join('\n');
+  const format = input.response_format?.type;
+  return {
+    text,
+    options: optionsOf(text),
+    hasTools: (input.tools?.length ?? 0) > 0 && input.tool_choice !== 'none',
+    wantsJson: format === 'json_object' || format === 'json_schema',
+  };
+}
+
+/** Longer answers than this many words are compared by meaning. */
+const MAX_EXACT_WORDS = 12;
+/** Up to this many words an answer is a name or a value, not a sentence. */
+const MAX_NAME_WORDS = 4;
+
+/**
+ * The kind for these answers; the first that fits:
+ *
+ * 1. tools were given and some answer calls one: `tool_call`
+ * 2. JSON was asked for, or all answers are whole JSON objects without an `answer` field of their own: `json`
+ * 3. the question lists options, or is answered by yes or no, and every answer names one: `choice`
+ * 4. every answer states a number: `number`
+ * 5. every answer is short: `exact`; else `semantic`
+ *
+ * Answers that abstain have no say.
+ */
+export function decideKind(answers: readonly RawAnswer[], question: Question): AnswerKind {
+  if (question.hasTools && answers.some(({ toolCalls }) => (toolCalls?.length ?? 0) > 0)) return 'tool_call';
+  if (question.wantsJson) return 'json';
+  const texts = answers.filter((answer) => readAnswer(answer, 'exact').key !== null).map(({ text }) => text);
+  if (texts.length === 0) return 'exact';
+  if (texts.every(isPlainData)) return 'json';
+  if (question.options.length > 0 && texts.every((text) => chooses(text, question.options))) return 'choice';
+  if (texts.every((text) => readYesNo(text) !== null)) return 'choice';
+  if (texts.every((text) => statesNumber(text, question))) return 'number';
+  const lengths = texts.map((text) => exactKey(text).split(' ').length);
+  const longest = Math.max(...lengths);
+  return longest <= MAX_NAME_WORDS || (longest <= MAX_EXACT_WORDS && lengths.every((length) => length === longest))
+    ? 'exact'
+    : 'semantic';
+}
+
+/** Data rather than an answer in an envelope: `{"answer": 4}` is the number 4, `{"city": "Paris"}` is data. */
+function isPlainData(text: string): boolean {
+  const value = jsonIn(text);
+  if (value === undefined || value.form < 0.9 || typeof value.value !== 'object' || value.value === null) return false;
+  return !Object.keys(value.value).some((key) => /^(?:final_?)?answer$/i.test(key));
+}
+
+function chooses(text: string, options: readonly Option[]): boolean {
+  return readChoice(text, options) !== null;
+}
+
+const ASKS_FOR_NUMBER =
+  /\b(?:how (?:many|much|far|long|old|tall|high|fast)|calculate|compute|evaluate|what is the (?:sum|product|difference|total|number|value|area|probability|remainder)|find the (?:sum|product|number|value|area|least|greatest|smallest|largest))\b|\d\s*[-+*/×÷=]\s*\d/i;
+/** A short answer may have this many words around its number. */
+const MAX_WORDS_WITH_NUMBER = 8;
+
+/** A list (`6, 4, 2`), a code (`DJ05`) or a time (`10:30`) is no number; nor is prose in which one stands, unless one was asked for. */
+function statesNumber(text: string, question: Question): boolean {
+  const statement = finalStatement(text);
+  if (statement === null) return false;
+  if (resultOf(statement.text) !== null) return true;
+  const numbers = numbersIn(statement.text);
+  const digits = statement.text.match(/\d+(?:[.,:]\d+)*/g) ?? [];
+  if (numbers.length === 0 || digits.length !== numbers.length) return false;
+  if (ASKS_FOR_NUMBER.test(question.text) && !/^[\d\s,;]+$/.test(statement.text.trim())) return true;
+  return numbers.length === 1 && statement.text.split(/\s+/).length <= MAX_WORDS_WITH_NUMBER && statement.form > 0.3;
+}
