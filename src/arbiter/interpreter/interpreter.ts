@@ -1,0 +1,274 @@
+/**
+ * The interpreter: finds out which calls a model meant, by a ladder of which each rung is dearer than the one before.
+ *
+ * | rung | source | confidence |
+ * |---|---|---|
+ * | calls that the model's own server reported, valid as they are | `structured` | 1 |
+ * | calls read in the text, valid as they are | `parsed` | 0.95 by a mark, 0.9 as the whole text, 0.8 in a fence, 0.7 between prose, 0.6 in a program |
+ * | either of them, changed without loss to fit the tool's schema | `repaired` | that of the reading × 0.9 |
+ * | what a model made of a text that shows a call which could not be read or does not fit | `model` | the model's own, 0.5 if it has none |
+ * | no call was meant, or none could be had | `none` | 1 when nothing points to one, else 0.5 |
+ */
+import type { ChatInput, ToolCall, ToolDefinition } from '../../contracts/chat.ts';
+import { TuttiError } from '../../errors/error.ts';
+import { newId } from '../../lib/id.ts';
+import { parseJson } from '../../lib/json-value.ts';
+import type { Ask, AskedAnswer } from '../ask.ts';
+import { argumentsOf, type FoundCall } from './call-shapes.ts';
+import { checkArguments } from './coercion.ts';
+import { readToolCalls, type Place } from './reader.ts';
+import { toolIndex, type ToolIndex } from './tool-index.ts';
+
+/** By which rung of the ladder the calls were found. */
+export type InterpretSource = 'structured' | 'parsed' | 'repaired' | 'model' | 'none';
+
+/** What is known of a model's answer: its text, or the whole message. */
+export interface InterpretInput {
+  readonly text?: string | undefined;
+  readonly message?: AnswerMessage | undefined;
+  readonly tools: readonly ToolDefinition[];
+  readonly signal?: AbortSignal | undefined;
+}
+
+/** An assistant's message, as far as it is looked at. */
+export interface AnswerMessage {
+  readonly content?: string | null | undefined;
+  readonly tool_calls?: readonly ToolCall[] | null | undefined;
+}
+
+/** A call that failed, and how. */
+export interface RepairInput {
+  /** The call as it was made, or the text that was to be one. */
+  readonly call: ToolCall | { readonly name: string; readonly arguments: unknown } | string;
+  /** What the tool or its caller said. */
+  readonly error: string;
+  readonly tools: readonly ToolDefinition[];
+  readonly signal?: AbortSignal | undefined;
+}
+
+/** The calls that were meant. */
+export interface Interpretation {
+  readonly toolCalls: readonly ToolCall[];
+  readonly source: InterpretSource;
+  /** 0..1: how sure it is that these calls, and no others, were meant. */
+  readonly confidence: number;
+  /** The text without the calls. */
+  readonly text: string;
+  /** Calls that were left out, and why. */
+  readonly problems: readonly CallProblem[];
+}
+
+/** A call that cannot be made as it was written. */
+export interface CallProblem {
+  readonly name: string;
+  readonly message: string;
+}
+
+/** What an interpreter needs. */
+export interface InterpreterOptions {
+  /** The model of the last rung: an id, or null for none. It must be good at tool calls, not at talking. */
+  readonly model: string | null;
+  readonly ask: Ask;
+}
+
+/** Reads and repairs tool calls. */
+export interface Interpreter {
+  /** Rejects with `cancelled` only: a model that fails is a rung that finds nothing. */
+  interpret(input: InterpretInput): Promise<Interpretation>;
+  /** Corrects a call that failed. With no way to do so, the source is `none`. */
+  repair(input: RepairInput): Promise<Interpretation>;
+}
+
+const READ_CONFIDENCE: Readonly<Record<Place, number>> = { marked: 0.95, alone: 0.9, fenced: 0.8, line: 0.7, script: 0.6 };
+const REPAIRED = 0.9;
+const UNSURE = 0.5;
+
+/** Makes an interpreter. */
+export function createInterpreter({ model, ask }: InterpreterOptions): Interpreter {
+  const byModel = async (prompt: string, tools: ToolIndex, signal: AbortSignal, key: string): Promise<Interpretation | null> => {
+    if (model === null || tools.tools.length === 0) return null;
+    const input: ChatInput = {
+      messages: [{ role: 'user', content: prompt }],
+      tools: tools.tools.map((tool) => tool.definition),
+      tool_choice: 'required',
+      temperature: 0,
+      logprobs: true,
+    };
+    try {
+      return fromModel(await ask(model, input, { signal, key }), tools);
+    } catch (error) {
+      if (signal.aborted) throw TuttiError.from(error, 'cancelled');
+      return null; // the rung is missing: what was read without it stands
+    }
+  };
+
+  return {
+    async interpret(input) {
+      const tools = toolIndex(input.tools);
+      const read = readAnswer(input, tools);
+      if (read.problems.length === 0 && (read.source !== 'none' || !read.meant)) return result(read);
+      const answer = await byModel(extractPrompt(read.written), tools, signalOf(input), 'interpret');
+      // A model that finds nothing in calls of unknown tools confirms them as none of ours.
+      return answer === null ? result(read) : { ...answer, text: read.text };
+    },
+
+    async repair(input) {
+      const tools = toolIndex(input.tools);
+      const written = typeof input.call === 'string' ? input.call : callText(input.call);
+      const read = readAnswer({ text: written, tools: input.tools }, tools);
+      // What only had to be read or changed to fit may well have been all that was wrong.
+      if (read.source === 'repaired' && read.problems.length === 0) return result(read);
+      const answer = await byModel(repairPrompt(written, input.error), tools, signalOf(input), 'repair');
+      if (answer !== null && !sameCalls(answer.toolCalls, read.calls)) return answer;
+      // The very same call would fail the very same way.
+      const problems =
+        read.problems.length > 0 ? read.problems : [{ name: read.calls[0]?.function.name ?? '', message: input.error }];
+      return { toolCalls: [], source: 'none', confidence: UNSURE, text: '', problems };
+    },
+  };
+}
+
+/** The prompts that `embedded:tools` was trained on; other models understand them as well. */
+export function extractPrompt(text: string): string {
+  return `Response:\n${text}\nExtract the tool calls.`;
+}
+
+/** See `extractPrompt`. */
+export function repairPrompt(call: string, error: string): string {
+  return `Tool call:\n${call}\nError: ${error}\nWrite the correct call.`;
+}
+
+/** What the rungs without a model make of an answer. */
+interface AnswerReading {
+  readonly calls: readonly ToolCall[];
+  readonly source: InterpretSource;
+  readonly confidence: number;
+  readonly text: string;
+  readonly problems: readonly CallProblem[];
+  readonly meant: boolean;
+  /** All that the model wrote, for another model to read. */
+  readonly written: string;
+}
+
+/** The rungs without a model. Pure. */
+export function readAnswer(
+  input: Pick<InterpretInput, 'text' | 'message' | 'tools'>,
+  tools = toolIndex(input.tools),
+): AnswerReading {
+  const text = input.message?.content ?? input.text ?? '';
+  const structured = input.message?.tool_calls ?? [];
+  if (structured.length > 0) {
+    const found = structured.map((one) => foundStructured(one, tools));
+    const written = structured.map(callText).join('\n');
+    const checked = checkAll(found, tools, structured);
+    return {
+      ...checked,
+      source: sourceOf(checked, 'structured'),
+      confidence: confidenceOf(checked, 1),
+      text,
+      meant: true,
+      written,
+    };
+  }
+  const reading = readToolCalls(text, tools);
+  const checked = checkAll(reading.calls, tools);
+  const place = reading.place;
+  const meant = reading.meant || checked.calls.length > 0;
+  const source = sourceOf(checked, 'parsed');
+  const none = meant ? UNSURE : 1;
+  const confidence = place === null || source === 'none' ? none : confidenceOf(checked, READ_CONFIDENCE[place]);
+  return { ...checked, source, confidence, text: source === 'none' ? text : reading.rest, meant, written: text };
+}
+
+/** Calls that hold, and what is wrong with the others. */
+interface CheckedCalls {
+  readonly calls: readonly ToolCall[];
+  readonly problems: readonly CallProblem[];
+  readonly changed: boolean;
+}
+
+function checkAll(found: readonly FoundCall[], tools: ToolIndex, originals: readonly ToolCall[] = []): CheckedCalls {
+  const calls: ToolCall[] = [];
+  const problems: CallProblem[] = [];
+  let changed = false;
+  for (const [i, one] of found.entries()) {
+    const { name, tool } = one;
+    if (tool === null) {
+      problems.push({ name, message: `unknown tool ${name}; there are ${tools.tools.map((known) => known.name).join(', ')}` });
+      continue;
+    }
+    if (one.misfit !== undefined) {
+      problems.push({ name: tool.name, message: one.misfit });
+      continue;
+    }
+    const checked = checkArguments(one.arguments, tool);
+    if (!checked.ok) {
+      problems.push({ name: tool.name, message: checked.problem });
+      continue;
+    }
+    const original = originals[i];
+    const asItIs = !checked.changed && !one.mended && name === tool.name;
+    calls.push(asItIs && original !== undefined ? original : toolCall(tool.name, checked.arguments, original?.id));
+    changed ||= checked.changed || one.mended || (original !== undefined && !asItIs);
+  }
+  return { calls, problems, changed };
+}
+
+function sourceOf({ calls, changed }: CheckedCalls, source: 'structured' | 'parsed'): InterpretSource {
+  if (calls.length === 0) return 'none';
+  return changed ? 'repaired' : source;
+}
+
+function confidenceOf({ calls, changed, problems }: CheckedCalls, base: number): number {
+  if (calls.length === 0) return UNSURE;
+  const share = calls.length / (calls.length + problems.length);
+  return base * (changed ? REPAIRED : 1) * share;
+}
+
+function foundStructured(one: ToolCall, tools: ToolIndex): FoundCall {
+  const { name } = one.function;
+  const tool = tools.find(name);
+  const json = one.function.arguments.trim() === '' ? {} : parseJson(one.function.arguments);
+  const exact = typeof json === 'object' && json !== null && !Array.isArray(json);
+  const given = argumentsOf(exact ? json : one.function.arguments);
+  if (given === null) return { name, tool, arguments: {}, mended: false, misfit: 'the arguments are not a JSON object' };
+  return { name, tool, arguments: given, mended: !exact };
+}
+
+function fromModel(answer: AskedAnswer, tools: ToolIndex): Interpretation | null {
+  const message = { content: answer.text, tool_calls: answer.toolCalls };
+  const read = readAnswer({ message, tools: [] }, tools);
+  if (read.calls.length === 0) return null;
+  return {
+    toolCalls: read.calls,
+    source: 'model',
+    confidence: answer.confidence?.score ?? UNSURE,
+    text: '',
+    problems: read.problems,
+  };
+}
+
+function toolCall(name: string, given: Readonly<Record<string, unknown>>, id = newId('call')): ToolCall {
+  return { id, type: 'function', function: { name, arguments: JSON.stringify(given) } };
+}
+
+function result({ calls, source, confidence, text, problems }: AnswerReading): Interpretation {
+  return { toolCalls: calls, source, confidence, text, problems };
+}
+
+/** The call in the form that the repairing model was trained on. */
+function callText(one: ToolCall | { readonly name: string; readonly arguments: unknown }): string {
+  const { name, arguments: given } = 'function' in one ? one.function : one;
+  const json = typeof given === 'string' ? given : JSON.stringify(given ?? {});
+  return `<tool_call>{"name": ${JSON.stringify(name)}, "arguments": ${json}}</tool_call>`;
+}
+
+function sameCalls(a: readonly ToolCall[], b: readonly ToolCall[]): boolean {
+  const plain = (calls: readonly ToolCall[]): string =>
+    JSON.stringify(calls.map((one) => [one.function.name, parseJson(one.function.arguments)]));
+  return plain(a) === plain(b);
+}
+
+function signalOf({ signal }: { readonly signal?: AbortSignal | undefined }): AbortSignal {
+  return signal ?? new AbortController().signal;
+}
