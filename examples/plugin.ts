@@ -1,5 +1,5 @@
 /** A plug-in brings a strategy of its own; the config can name it at once. */
-import { asOwn, createTutti, definePlugin, type StrategyDefinition } from 'tutti';
+import { createTutti, definePlugin, type StrategyDefinition } from 'tutti';
 import { z } from 'zod';
 
 const politely: StrategyDefinition<{ strategy: 'politely'; member: string }> = {
@@ -7,10 +7,8 @@ const politely: StrategyDefinition<{ strategy: 'politely'; member: string }> = {
   config: z.strictObject({ strategy: z.literal('politely'), member: z.string() }),
   describe: ({ member }) => ({ members: [member], operations: ['chat'] }),
   async *run({ config, call, request, options }) {
-    const { step } = options;
-    yield { type: 'text-delta', step, choice: 0, text: 'With pleasure: ' };
-    const child = call('answer', config.member, request);
-    for await (const part of child) yield asOwn(part, child, step);
+    yield { type: 'text-delta', step: options.step, choice: 0, text: 'With pleasure: ' };
+    yield* call('answer', config.member, request);
   },
 };
 

@@ -6,7 +6,6 @@ import { z } from 'zod';
 import type { AnyBackendDefinition } from './contracts/backend.ts';
 import type { Part } from './contracts/part.ts';
 import type { AnyStrategyDefinition, StrategyDefinition } from './contracts/strategy.ts';
-import { asOwn } from './contracts/strategy.ts';
 import { TuttiError } from './errors/error.ts';
 import { EventMonitor } from './testing/event-monitor.ts';
 import { FakeBackend } from './testing/fake-backend.ts';
@@ -392,11 +391,9 @@ describe('plug-ins', () => {
     strategy: 'shout',
     config: z.strictObject({ strategy: z.literal('shout'), member: z.string() }),
     describe: ({ member }) => ({ members: [member], operations: ['chat'] }),
-    async *run({ config, call, request, options }) {
-      const child = call('quiet', config.member, request);
-      for await (const part of child) {
-        const own = asOwn(part, child, options.step);
-        yield own.type === 'text-delta' && own.step === options.step ? { ...own, text: own.text.toUpperCase() } : own;
+    async *run(context) {
+      for await (const part of context.call('quiet', context.config.member, context.request)) {
+        yield part.type === 'text-delta' ? { ...part, text: part.text.toUpperCase() } : part;
       }
     },
   };

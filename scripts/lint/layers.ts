@@ -8,7 +8,9 @@ const GROUND = ['contracts', 'errors', 'lib'] as const;
 
 /** What is wired together. */
 const PARTS =
-  'config host registry runs storage hub backends knowledge tools tasks pool router strategies arbiter version.ts'.split(' ');
+  'config host registry runs storage hub backends knowledge tools tasks pool router answers strategies arbiter version.ts'.split(
+    ' ',
+  );
 
 /** The light part of each folder: its share of the config, and how it describes itself. */
 const SCHEMAS = 'schema.ts';
@@ -45,6 +47,7 @@ export const LAYERS: Readonly<Record<string, Layer>> = {
   answers: ground('comparing, voting and calibrating are pure functions on answers: they know nobody who asks or is asked'),
   strategies: ground('a strategy’s only effect is its context’s `call`, so it knows neither pool nor router', 'answers'),
   arbiter: ground('the arbiter gets what it needs through its context, so it knows neither pool nor router', 'answers'),
+  eval: ground('an evaluation makes figures of answers that others fetched: it knows no model and asks nobody', 'answers'),
   composition: {
     mayImport: [...GROUND, ...PARTS, SCHEMAS],
     because: 'composition is tutti.ts in parts: of the ways of using Tutti it may read only their schema.ts',
@@ -56,6 +59,7 @@ export const LAYERS: Readonly<Record<string, Layer>> = {
     ...OUTER,
     'server',
     'answers',
+    'eval',
   ),
 };
 

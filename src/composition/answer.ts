@@ -1,8 +1,10 @@
 /** Collects the parts of a run into an answer. */
 import type { ToolCall } from '../contracts/chat.ts';
-import type { Answer, Choice, Execution } from '../contracts/library.ts';
+import type { Answer, Choice, Execution, RunDetails } from '../contracts/library.ts';
+import type { Outcome } from '../contracts/orchestrated.ts';
 import type { FinishReason, Part, TokenLogprob } from '../contracts/part.ts';
 import type { RunRecord, StepRecord } from '../contracts/run.ts';
+import { reviewOf, type ReviewLimits } from '../runs/recorder.ts';
 import { ROOT } from '../runs/run-tree.ts';
 
 interface Draft {
@@ -14,7 +16,7 @@ interface Draft {
 }
 
 /** Reads an execution to its end. Errors: those of the run. */
-export async function collectAnswer({ parts, record }: Execution): Promise<Answer> {
+export async function collectAnswer({ parts, record, details }: Execution): Promise<Answer> {
   const drafts = new Map<number, Draft>();
   let artifact: unknown;
   for await (const part of parts) {
@@ -33,22 +35,36 @@ export async function collectAnswer({ parts, record }: Execution): Promise<Answe
     logprobs: null,
   };
   return {
-    runId: run.id,
+    ...details(),
     model: run.model ?? run.target,
-    orchestration: orchestrationOf(run),
     text: first.text,
     output: artifact ?? first.text,
     toolCalls: first.toolCalls,
     choices,
     finishReason: first.finishReason,
     usage: run.usage,
+    route: run.route,
+  };
+}
+
+/** How a run came to its answer, from its record and what its orchestration told. */
+export function detailsOf(run: RunRecord, outcome: Outcome | null, task: string, limits: ReviewLimits): RunDetails {
+  return {
+    runId: run.id,
+    task,
+    status: run.status,
+    orchestration: outcome?.orchestration ?? null,
+    strategy: outcome?.strategy ?? null,
     usageByModel: run.usageByModel,
     costUsd: run.costUsd,
     confidence: run.confidence,
     executionTimeMs: (run.endedAt ?? run.startedAt) - run.startedAt,
     modelsUsed: modelsUsed(run),
     fallbackChain: triedModels(run),
-    route: run.route,
+    modelResults: outcome?.modelResults ?? {},
+    conflicts: outcome?.conflicts ?? [],
+    decisions: outcome?.decisions ?? [],
+    review: reviewOf(run.confidence?.score ?? null, limits),
   };
 }
 
@@ -102,11 +118,6 @@ function toChoice(index: number, draft: Draft): Choice {
 export function modelsUsed(run: RunRecord): string[] {
   const used = run.steps.filter((step) => step.model !== null && step.backend !== null && step.status === 'completed');
   return [...new Set(used.map((step) => step.model ?? ''))];
-}
-
-/** The orchestration whose answer it is: the last one right below the root, as what came before it failed. */
-export function orchestrationOf(run: RunRecord): string | null {
-  return run.steps.findLast((step) => step.parent === ROOT && step.kind === 'orchestration')?.model ?? null;
 }
 
 /**

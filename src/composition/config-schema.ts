@@ -11,9 +11,11 @@ import { poolSchema } from '../pool/schema.ts';
 import { modelEntrySchema } from '../registry/schema.ts';
 import { compileRules } from '../router/rules.ts';
 import { orchestratorSchema, routingSchema } from '../router/schema.ts';
-import { runsSchema } from '../runs/schema.ts';
+import { reviewSchema, runsSchema } from '../runs/schema.ts';
 import { serverSchema } from '../server/schema.ts';
 import { EMBEDDED_BACKEND } from './embedded.ts';
+import { entrySchema as orchestrationSchema, splitCommon } from './inline.ts';
+import { orchestrationCommon } from './orchestration.ts';
 import { findCycle, unknownTargets, type Reference } from './orchestration-graph.ts';
 
 /** Keys of every backend, whatever its type: read by the composition, not by the backend's own schema. */
@@ -49,6 +51,7 @@ export const configSchema = z.strictObject({
   routing: routingSchema.prefault({}),
   orchestrations: z.record(z.string().min(1), orchestrationEntry).default({}),
   runs: runsSchema.prefault({}),
+  review: reviewSchema.prefault({}),
 });
 /** The validated config, in the file's spelling: snake_case, seconds, MiB. */
 export type TuttiConfig = z.output<typeof configSchema>;
@@ -87,7 +90,10 @@ function entrySchema(kinds: Kinds, path: readonly PropertyKey[], data: unknown):
     const definition = kinds.backends.get(String(entry?.type));
     return definition === undefined ? null : withCommon(definition.config);
   }
-  if (path[0] === 'orchestrations') return kinds.strategies.get(String(entry?.strategy))?.config ?? null;
+  if (path[0] === 'orchestrations') {
+    const definition = kinds.strategies.get(String(entry?.strategy));
+    return definition === undefined ? null : orchestrationSchema(definition);
+  }
   return null;
 }
 
@@ -163,7 +169,9 @@ function checkOrchestrations(kinds: Kinds, config: TuttiConfig, issue: Report): 
       );
       continue;
     }
-    const parsed = definition.config.safeParse(entry);
+    const { common, own } = splitCommon(entry);
+    report(z.strictObject(orchestrationCommon).safeParse(common), ['orchestrations', name], issue);
+    const parsed = definition.config.safeParse(own);
     report(parsed, ['orchestrations', name], issue);
     if (parsed.success) members.set(name, definition.describe(parsed.data as never).members);
   }

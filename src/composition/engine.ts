@@ -6,14 +6,16 @@
  */
 import type { Backend } from '../contracts/backend.ts';
 import type { Clock } from '../contracts/clock.ts';
-import type { ExecuteRequest, Execution } from '../contracts/library.ts';
-import type { CallOptions } from '../contracts/model.ts';
+import type { ExecuteRequest, Execution, InlineOrchestration, RunDetails } from '../contracts/library.ts';
+import type { CallOptions, Model, ModelDescriptor } from '../contracts/model.ts';
 import type { ChatInput } from '../contracts/chat.ts';
 import type { Operation } from '../contracts/operations.ts';
 import type { Part } from '../contracts/part.ts';
 import { KEYLESS_PRINCIPALS, LOCAL_PRINCIPAL, type Principal } from '../contracts/principal.ts';
-import type { StrategyRequest } from '../contracts/strategy.ts';
-import { DEFAULT_PRIORITY, type BackendId, type ModelId } from '../contracts/vocabulary.ts';
+import type { RouteDecision } from '../contracts/run.ts';
+import { questionOf, type AnyStrategyDefinition, type StrategyRequest, type StrategySettings } from '../contracts/strategy.ts';
+import { costOf, type Usage } from '../contracts/usage.ts';
+import { DEFAULT_PRIORITY, type BackendId, type Capability, type ModelId, type RunId } from '../contracts/vocabulary.ts';
 import { TuttiError } from '../errors/error.ts';
 import { deferred, type Deferred } from '../lib/deferred.ts';
 import type { Lease } from '../pool/contract.ts';
@@ -22,11 +24,17 @@ import type { Registry } from '../registry/registry.ts';
 import type { Open } from '../router/attempt.ts';
 import type { Dispatcher } from '../router/dispatcher.ts';
 import type { RouteRequest, Router } from '../router/router.ts';
-import type { RunRecorder } from '../runs/recorder.ts';
+import { Journal } from '../host/journal.ts';
+import type { ReviewLimits } from '../runs/recorder.ts';
 import { ROOT } from '../runs/run-tree.ts';
 import type { Runs } from '../runs/runs.ts';
+import { detailsOf } from './answer.ts';
+import { withConfidence, type Calibrate } from './confident-model.ts';
+import { inlineOrchestration } from './inline.ts';
 import { withImageBytes } from './image-bytes.ts';
-import type { Orchestration } from './orchestration.ts';
+import { withBudget, type Orchestration } from './orchestration.ts';
+import { ResumableRuns, type ResumableRun } from './resumable-runs.ts';
+import { RunScope, type ScopeEffects } from './run-scope.ts';
 
 /** What one state of the config decides. */
 export interface Snapshot {
@@ -42,23 +50,40 @@ export interface EngineOptions {
   readonly clock: Clock;
   readonly backendOf: (id: BackendId) => Backend;
   readonly snapshot: () => Snapshot;
+  readonly strategies: () => ReadonlyMap<string, AnyStrategyDefinition>;
+  readonly calibrate: Calibrate;
+  readonly settings: () => StrategySettings;
+  /** `review:` */
+  readonly review: () => ReviewLimits;
 }
 
-/** What a call below the root needs of its run. */
-interface RunScope {
-  readonly snapshot: Snapshot;
-  readonly recorder: RunRecorder;
-  readonly request: ExecuteRequest;
+/** What may be said anew when a run goes on. */
+export interface ResumeRequest {
+  /** To the question with which it waits. */
+  readonly reply?: string;
+  readonly principal?: Principal;
+  readonly signal?: AbortSignal;
+  readonly timeout?: number;
+  readonly commit?: ExecuteRequest['commit'];
 }
 
 export class Engine {
   readonly #options: EngineOptions;
+  readonly #effects: ScopeEffects;
+  readonly #resumable: ResumableRuns;
   #refusal: TuttiError | null = null;
   /** Calls under way, by the backend that answers them. */
   readonly #calls = new Map<Backend, { count: number; readonly over: Deferred<void> }>();
 
   constructor(options: EngineOptions) {
     this.#options = options;
+    this.#resumable = new ResumableRuns(options.clock);
+    this.#effects = {
+      callMember: (...call) => this.#callMember(...call),
+      describe: (...what) => this.#describe(...what),
+      find: ({ snapshot, request }, capability, count) => this.#find(snapshot, request, capability, count),
+      settings: () => options.settings(),
+    };
   }
 
   /** From now on every new request gets this error; what runs goes on. */
@@ -68,45 +93,113 @@ export class Engine {
 
   /** Errors of routing are thrown at once; everything later comes through `parts`. */
   execute<O extends Operation>(request: ExecuteRequest<O>): Execution {
+    checkGrammar(request, request.principal ?? LOCAL_PRINCIPAL);
+    return this.#start(request, { journal: new Journal() });
+  }
+
+  /**
+   * Goes on with a run that waits for a reply, or failed after some of its calls had succeeded: what had succeeded is not
+   * done again. Errors: `run_not_found`, `not_waiting`, `invalid_request` without a reply to a question.
+   */
+  resume(id: RunId, { reply, ...call }: ResumeRequest = {}): Execution {
+    const known = this.#options.runs.get(id, call.principal);
+    if (known === undefined) throw new TuttiError('run_not_found', `There is no run ${id}, or no longer.`, { param: 'run' });
+    const kept = this.#resumable.get(id);
+    if (kept === undefined)
+      throw new TuttiError('not_waiting', `The run ${id} is ${known.status} and cannot go on.`, { param: 'run' });
+    if (kept.waiting !== null) {
+      if (reply === undefined || reply.trim() === '') {
+        throw new TuttiError('invalid_request', `The run waits for a reply to: ${kept.waiting.question}`, { param: 'reply' });
+      }
+      kept.journal.setReply(kept.waiting.step, reply);
+    }
+    this.#resumable.take(id);
+    const { signal: _signal, ...request } = kept.request;
+    return this.#start({ ...request, ...call }, { journal: kept.journal, id, startedAt: kept.startedAt });
+  }
+
+  /** The question that a run waits with; null when it does not wait. */
+  questionOf(id: RunId): string | null {
+    return this.#resumable.get(id)?.waiting?.question ?? null;
+  }
+
+  #start(request: ExecuteRequest, earlier: { journal: Journal; id?: RunId; startedAt?: number }): Execution {
     if (this.#refusal !== null) throw this.#refusal;
     const { runs, clock } = this.#options;
     const snapshot = this.#options.snapshot();
     const principal = request.principal ?? LOCAL_PRINCIPAL;
-    checkGrammar(request, principal);
-    const decision = snapshot.router.route(routeRequest(request));
+    const inline = request.orchestration === undefined ? null : this.#inline(request.orchestration, request, snapshot);
+    const decision = inline === null ? snapshot.router.route(routeRequest(request)) : decisionFor(inline);
     const stop = new AbortController();
     const recorder = runs.start(
       {
         principal: principal.id,
         operation: request.operation,
-        type: typeof decision.features?.type === 'string' ? decision.features.type : null,
+        type: typeof decision.features?.type === 'string' ? decision.features.type : (request.capability ?? null),
         target: decision.target,
         choices: request.operation === 'chat' ? ((request.input as ChatInput).n ?? 1) : 1,
         ...(request.metadata && { metadata: request.metadata }),
         input: request.input,
+        ...(earlier.id !== undefined && { id: earlier.id }),
+        ...(earlier.startedAt !== undefined && { resumedFrom: earlier.startedAt }),
       },
       { cancel: () => stop.abort(new TuttiError('cancelled', 'The run was cancelled.')) },
     );
     recorder.routed(decision);
     const signal = request.signal === undefined ? stop.signal : AbortSignal.any([request.signal, stop.signal]);
-    const options: CallOptions = {
+    const plain: CallOptions = {
       signal,
       step: ROOT,
       principal,
       priority: request.priority ?? DEFAULT_PRIORITY,
       ...(request.timeout !== undefined && { deadline: clock.now() + request.timeout }),
+      ...(request.confidence === true && { wantsConfidence: true }),
     };
-    const scope: RunScope = { snapshot, recorder, request };
-    const parts = snapshot.dispatcher.dispatch({
+    const options = withBudget(plain, request.budget, clock);
+    const scope = new RunScope({ snapshot, recorder, request, journal: earlier.journal, inline, effects: this.#effects });
+    const dispatched = snapshot.dispatcher.dispatch({
       decision,
       operation: request.operation,
       input: request.input,
       options,
       commit: request.commit ?? 'first-content',
       open: this.#open(scope),
+      isOrchestration: (id) => scope.orchestration(id) !== undefined,
       onFallback: (fallback) => recorder.fallback(fallback),
     });
-    return { runId: recorder.id, parts: recorder.tap(parts), record: () => recorder.record() };
+    const orchestrated = decision.candidates.some(({ model }) => scope.orchestration(model) !== undefined);
+    const task = questionOf(request);
+    const details = (): RunDetails => detailsOf(recorder.record(), scope.outcome, task, this.#options.review());
+    const parts = orchestrated ? this.#resumably(scope, dispatched, details) : dispatched;
+    return { runId: recorder.id, parts: recorder.tap(parts), record: () => recorder.record(), details };
+  }
+
+  /** The same parts. A pause becomes an answer: the question. What can go on later is kept. */
+  async *#resumably(scope: RunScope, parts: AsyncIterable<Part>, details: () => RunDetails): AsyncGenerator<Part> {
+    const { request, recorder, journal } = scope;
+    const keep = (waiting: ResumableRun['waiting']): void =>
+      this.#resumable.keep(recorder.id, { request, journal, startedAt: recorder.record().startedAt, waiting });
+    let said = false;
+    try {
+      for await (const part of parts) {
+        said ||= part.type === 'text-delta' && part.step === ROOT;
+        yield part;
+      }
+    } catch (thrown) {
+      const error = TuttiError.from(thrown);
+      if (error.code !== 'awaiting_input') {
+        if (error.code !== 'cancelled' && journal.size > 0) keep(null);
+        throw error.with({ tutti: details() });
+      }
+      const step = String(error.details.step);
+      keep({ step, question: error.message });
+      recorder.wait(error.message);
+      const choices = request.operation === 'chat' ? ((request.input as ChatInput).n ?? 1) : 1;
+      for (let choice = 0; choice < choices; choice++) {
+        yield { type: 'text-delta', step: ROOT, choice, text: said ? `\n\n${error.message}` : error.message };
+        yield { type: 'finish', step: ROOT, choice, reason: 'stop', confidence: null };
+      }
+    }
   }
 
   /** A member's call: a step of its own below the orchestration's, with the attempts of the dispatcher below it. */
@@ -126,7 +219,7 @@ export class Engine {
       yield* snapshot.dispatcher.dispatch({
         decision,
         operation: request.operation,
-        input: request.input,
+        input: withinBudget(request, options),
         options,
         // Who wants a whole answer is shown nothing of a member that fails half-way, so the strategy may ask another.
         commit: scope.request.commit ?? 'first-content',
@@ -137,13 +230,46 @@ export class Engine {
     } catch (thrown) {
       const error = TuttiError.from(thrown);
       const { code, message, retryable } = error;
-      yield {
-        type: 'step-end',
-        step,
-        outcome: code === 'cancelled' ? 'cancelled' : 'failed',
-        error: { code, message, retryable },
-        at: now(),
-      };
+      const outcome = code === 'cancelled' || code === 'awaiting_input' ? 'cancelled' : 'failed';
+      yield { type: 'step-end', step, outcome, error: { code, message, retryable }, at: now() };
+      throw error;
+    }
+  }
+
+  #inline(given: InlineOrchestration, request: ExecuteRequest, snapshot: Snapshot): Orchestration {
+    const { registry, clock, strategies } = this.#options;
+    return inlineOrchestration(given, {
+      strategies: strategies(),
+      find: (capability, count) => this.#find(snapshot, request, capability, count),
+      resolve: (target) => registry.resolve(target),
+      clock,
+    });
+  }
+
+  /** What a target is, for strategies: null where it may be several models. */
+  #describe(_scope: RunScope, target: string): ModelDescriptor | null {
+    try {
+      const resolution = this.#options.registry.resolve(target);
+      if ('model' in resolution) return resolution.model;
+      return resolution.by === 'alias' ? (resolution.models[0] ?? null) : null;
+    } catch (error) {
+      // Nothing has this name: calling it will say so.
+      if (TuttiError.isInstance(error)) return null;
+      throw error;
+    }
+  }
+
+  #find(snapshot: Snapshot, request: ExecuteRequest, capability: Capability, count: number): readonly ModelId[] {
+    const { orchestration: _, ...rest } = request;
+    try {
+      const { candidates } = snapshot.router.route({ ...routeRequest({ ...rest, model: capability }), backend: undefined });
+      return candidates
+        .map(({ model }) => model)
+        .filter((id) => !snapshot.orchestrations.has(id))
+        .slice(0, count);
+    } catch (error) {
+      // No model has it.
+      if (TuttiError.isInstance(error)) return [];
       throw error;
     }
   }
@@ -151,11 +277,9 @@ export class Engine {
   #open(scope: RunScope): Open {
     return async (id: ModelId, options) => {
       const { registry, pool } = this.#options;
-      const orchestration = scope.snapshot.orchestrations.get(id);
-      if (orchestration !== undefined) {
-        const model = orchestration.forRun((target, request, own, name) => this.#callMember(scope, target, request, own, name));
-        return { model, release: async () => {} };
-      }
+      const orchestration = scope.orchestration(id);
+      if (orchestration !== undefined) return { model: orchestration.forRun(scope), release: async () => {} };
+      options.budget?.takeCall();
       const { priority, signal, deadline, onProgress } = options;
       const known = registry.describe(id);
       // Counted while it waits, too: a backend that a new config takes out stays until it has loaded what calls wait for.
@@ -189,7 +313,8 @@ export class Engine {
         this.#ended(backend);
       };
       const { id: principal } = scope.request.principal ?? LOCAL_PRINCIPAL;
-      return { model: withImageBytes(held.model, principal !== LOCAL_PRINCIPAL.id), release };
+      const model = withImageBytes(held.model, principal !== LOCAL_PRINCIPAL.id);
+      return { model: spending(withConfidence(model, this.#options.calibrate)), release };
     };
   }
 
@@ -225,7 +350,17 @@ function checkGrammar(request: ExecuteRequest, principal: Principal): void {
 }
 
 function routeRequest(request: ExecuteRequest): RouteRequest {
-  const { model, capability, backend, principal = LOCAL_PRINCIPAL, metadata, complexity, requiresSpeed, commit } = request;
+  const {
+    model,
+    capability,
+    backend,
+    principal = LOCAL_PRINCIPAL,
+    metadata,
+    complexity,
+    requiresSpeed,
+    commit,
+    policy,
+  } = request;
   return {
     target: model === undefined || model === 'auto' ? (capability ?? model ?? null) : model,
     ...(backend !== undefined && { backend }),
@@ -237,7 +372,53 @@ function routeRequest(request: ExecuteRequest): RouteRequest {
     ...(metadata && { metadata }),
     ...(complexity !== undefined && { complexity }),
     ...(requiresSpeed !== undefined && { requiresSpeed }),
+    ...(policy !== undefined && { policy }),
   };
+}
+
+/** The decision where the request brought its own orchestration. */
+function decisionFor({ descriptor }: Orchestration): RouteDecision {
+  const reason = 'given with the request';
+  return {
+    target: descriptor.id,
+    resolvedBy: 'inline',
+    candidates: [{ model: descriptor.id, score: null, reason }],
+    excluded: [],
+  };
+}
+
+/** No member may write more than what is left of the budget. */
+function withinBudget({ operation, input }: StrategyRequest, { budget }: CallOptions): StrategyRequest['input'] {
+  const left = budget?.tokensLeft ?? Infinity;
+  if (operation !== 'chat' || left === Infinity) return input;
+  const chat = input as ChatInput;
+  const asked = chat.max_tokens ?? chat.max_completion_tokens ?? Infinity;
+  return { ...chat, max_tokens: Math.max(1, Math.min(asked, left)) };
+}
+
+/** What the model's calls take counts in the budget of whoever called. */
+function spending(model: Model): Model {
+  const { descriptor } = model;
+  return {
+    descriptor,
+    call: (operation, input, options) => {
+      const parts = model.call(operation, input, options);
+      const { budget } = options;
+      return budget === undefined ? parts : spent(parts, (usage) => budget.spend(usage, costOf(usage, descriptor.price)));
+    },
+  };
+}
+
+async function* spent(parts: AsyncIterable<Part>, spend: (usage: Usage) => void): AsyncGenerator<Part> {
+  let usage: Usage | null = null;
+  try {
+    for await (const part of parts) {
+      if (part.type === 'usage') usage = part.usage;
+      yield part;
+    }
+  } finally {
+    if (usage !== null) spend(usage);
+  }
 }
 
 function parentOf(step: string): string | null {

@@ -23,6 +23,7 @@ import type { BackendFacts } from '../router/directory.ts';
 import { Dispatcher } from '../router/dispatcher.ts';
 import { Measurements } from '../router/measurements.ts';
 import { Router } from '../router/router.ts';
+import type { ReviewLimits } from '../runs/recorder.ts';
 import { createRuns, type Runs } from '../runs/runs.ts';
 import { openStorage, type Storage } from '../storage/storage.ts';
 import { Backends, type BackendEntry } from './backends.ts';
@@ -32,6 +33,7 @@ import { findGpus, systemMemory } from './devices.ts';
 import { discoverBackends } from './discovery.ts';
 import { EMBEDDED_BACKEND } from './embedded.ts';
 import { Engine, type Snapshot } from './engine.ts';
+import { splitCommon } from './inline.ts';
 import { createLogger } from './logger.ts';
 import type { TuttiOptions } from './options.ts';
 import { Orchestration } from './orchestration.ts';
@@ -92,6 +94,7 @@ export class System implements AsyncDisposable {
       log,
       config: config.runs,
       priceOf: (id) => this.registry.get(id)?.price,
+      review: () => this.#reviewLimits,
     });
     const { events } = this.runs;
     const { events: own } = options;
@@ -136,12 +139,21 @@ export class System implements AsyncDisposable {
       clock,
       backendOf: (id) => this.backends.get(id),
       snapshot: () => this.current,
+      strategies: () => this.#settings.kinds.strategies,
+      calibrate: (_model, confidence) => confidence,
+      review: () => this.#reviewLimits,
+      settings: () => ({ interpreter: null, collaboration: this.config.orchestrator.enable_collaboration }),
     });
   }
 
   /** The validated config, frozen. After a reload another object. */
   get config(): TuttiConfig {
     return this.#settings.loaded.config;
+  }
+
+  get #reviewLimits(): ReviewLimits {
+    const { suggested_below, needed_below } = this.config.review;
+    return { suggestedBelow: suggested_below, neededBelow: needed_below };
   }
 
   get settings(): Settings {
@@ -271,9 +283,9 @@ export class System implements AsyncDisposable {
       Object.entries(loaded.config.orchestrations).flatMap(([name, entry]) => {
         const definition = kinds.strategies.get(entry.strategy);
         if (definition === undefined) return []; // The config check refused it.
-        return [
-          [name, new Orchestration({ name, definition, config: definition.config.parse(entry) as never, clock: this.clock })],
-        ];
+        const { common, own } = splitCommon(entry);
+        const config = definition.config.parse(own) as never; // what its own schema gives
+        return [[name, new Orchestration({ name, definition, config, common, clock: this.clock })]];
       }),
     );
   }

@@ -6,7 +6,8 @@ import type { DeviceId, ModelId, RunId } from './vocabulary.ts';
 
 /** What each type of event carries. */
 export interface EventData {
-  'run.started': { target: string; operation: string; principal: string };
+  /** `resumed`: it had waited or failed before, and goes on. */
+  'run.started': { target: string; operation: string; principal: string; resumed?: true };
   'run.routed': RouteDecision;
   'run.completed': { run: RunRecord };
   'run.failed': { run: RunRecord; error: StepError };

@@ -2,9 +2,11 @@
 import type { ChatMessage, ChatSettings, ToolCall, ToolChoice, ToolDefinition, ResponseFormat } from './chat.ts';
 import type { Confidence } from './confidence.ts';
 import type { Operation, Operations } from './operations.ts';
+import type { BudgetLimits, CallOverrides, Conflict, Decision, ModelResult } from './orchestrated.ts';
 import type { FinishReason, Part, TokenLogprob } from './part.ts';
+import type { Policy } from './policy.ts';
 import type { Principal } from './principal.ts';
-import type { RouteDecision, RunRecord } from './run.ts';
+import type { RouteDecision, RunRecord, RunStatus } from './run.ts';
 import type { Usage } from './usage.ts';
 import type { BackendId, Capability, ModelId, Priority, RunId } from './vocabulary.ts';
 
@@ -51,6 +53,16 @@ export interface CallRequest {
   /** Override the detected features `task.complexity` (0..10) and `task.requires_speed`. */
   readonly complexity?: number;
   readonly requiresSpeed?: boolean;
+  /** How to choose among several models, in place of `routing.policy`. */
+  readonly policy?: Policy;
+  /** What this call changes of the orchestration that answers it. */
+  readonly overrides?: CallOverrides;
+  /** What the whole run may consume. */
+  readonly budget?: BudgetLimits;
+  /** Ask for a confidence also where no orchestration needs one. Default false. */
+  readonly confidence?: boolean;
+  /** Pass on what members write, as parts of their own steps, while they write it. Default false. */
+  readonly steps?: boolean;
 }
 
 /** What `run` and `stream` take. */
@@ -72,13 +84,36 @@ export interface Choice {
   readonly logprobs: readonly TokenLogprob[] | null;
 }
 
-/** The answer of a run. */
-export interface Answer {
+/** How an answer (or the lack of one) came to be: the `tutti` object of the wire. */
+export interface RunDetails {
   readonly runId: RunId;
-  /** The model whose answer it is. */
-  readonly model: ModelId;
+  /** What was asked: the text of the last user message; '' for operations without one. */
+  readonly task: string;
+  /** `waiting`: the text is a question, and `tutti.reply` goes on with the answer to it. */
+  readonly status: RunStatus;
   /** The orchestration that it came from; null when a model was asked by itself. */
   readonly orchestration: ModelId | null;
+  /** How the orchestration combined its calls. */
+  readonly strategy: string | null;
+  readonly usageByModel: Readonly<Record<ModelId, Usage>>;
+  readonly costUsd: number | null;
+  readonly confidence: Confidence | null;
+  readonly executionTimeMs: number;
+  readonly modelsUsed: readonly ModelId[];
+  /** The models that were tried, in order, also those of a `fallback`; one entry when the first answered. */
+  readonly fallbackChain: readonly ModelId[];
+  /** What each member did, by the name of its step; empty when a model was asked by itself. */
+  readonly modelResults: Readonly<Record<string, ModelResult>>;
+  readonly conflicts: readonly Conflict[];
+  readonly decisions: readonly Decision[];
+  /** Whether a person should look at it, by the confidence (`review:` in the config). */
+  readonly review: Review;
+}
+
+/** The answer of a run. */
+export interface Answer extends RunDetails {
+  /** The model whose answer it is. */
+  readonly model: ModelId;
   /** The text of the first choice. */
   readonly text: string;
   /** `text` for chat; the operation's output (vectors, an image) for others. */
@@ -87,14 +122,16 @@ export interface Answer {
   readonly choices: readonly Choice[];
   readonly finishReason: FinishReason;
   readonly usage: Usage;
-  readonly usageByModel: Readonly<Record<ModelId, Usage>>;
-  readonly costUsd: number | null;
-  readonly confidence: Confidence | null;
-  readonly executionTimeMs: number;
-  readonly modelsUsed: readonly ModelId[];
-  /** The models that were tried, in order, also those of a `fallback`; one entry when the first answered. */
-  readonly fallbackChain: readonly ModelId[];
   readonly route: RouteDecision | null;
+}
+
+/** Whether a person should look at an answer. */
+export type Review = 'none' | 'suggested' | 'needed';
+
+/** An orchestration given with the call: `strategy` and the keys of its config, in camelCase or as in the file. */
+export interface InlineOrchestration {
+  readonly strategy: string;
+  readonly [key: string]: unknown;
 }
 
 /** The typed call below `run` and `stream`: what the server uses. */
@@ -106,6 +143,8 @@ export interface ExecuteRequest<O extends Operation = Operation> extends CallReq
    * streams), or only at the end (`finish`: nothing is passed on before it, for callers that collect anyhow).
    */
   readonly commit?: 'first-content' | 'finish';
+  /** Answers in place of `model`. */
+  readonly orchestration?: InlineOrchestration;
 }
 
 /** A run under way. Iterate `parts` once; leaving the iteration cancels the run. */
@@ -114,4 +153,6 @@ export interface Execution {
   readonly parts: AsyncIterable<Part>;
   /** The run as it stands; complete when `parts` has ended. */
   record(): RunRecord;
+  /** How the answer came to be, as far as it has. */
+  details(): RunDetails;
 }

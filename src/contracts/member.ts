@@ -1,6 +1,7 @@
 /** A member of an orchestration: a model's id, or the model with settings of its own. One model may be a member several times. */
 import { z } from 'zod';
 import { chatSettings, type ChatInput, type ChatMessage } from './chat.ts';
+import type { StrategyRequest } from './strategy.ts';
 
 const settings = chatSettings.pick({
   temperature: true,
@@ -25,17 +26,23 @@ export const memberConfig = z
         instructions: z.string().min(1).optional(),
         /** What this member is called in traces and results. Default: the model's name, numbered when it occurs twice. */
         name: z.string().min(1).optional(),
+        /** Members, specialists or models that it may ask while it answers: each is a tool `consult_<name>` for it. */
+        consult: z.array(z.string().min(1)).min(1).optional(),
       })
       .strict(),
   ])
   .transform((value) => (typeof value === 'string' ? { model: value } : value));
 
 /** A member of an orchestration, with its own settings. */
-export type Member = z.infer<typeof memberConfig> & { readonly instructions?: string; readonly name?: string };
+export type Member = z.infer<typeof memberConfig> & {
+  readonly instructions?: string;
+  readonly name?: string;
+  readonly consult?: readonly string[];
+};
 
 /** The member's own settings over the request's, and its instructions before the conversation. */
 export function inputForMember(input: ChatInput, member: Member): ChatInput {
-  const { model: _model, instructions, name: _name, ...own } = member;
+  const { model: _model, instructions, name: _name, consult: _consult, ...own } = member;
   const set = Object.fromEntries(Object.entries(own).filter(([, value]) => value !== undefined && value !== null));
   const result: ChatInput = { ...input, ...set };
   return instructions === undefined ? result : { ...result, messages: withInstructions(input.messages, instructions) };
@@ -59,4 +66,24 @@ export function memberKeys(members: readonly Member[]): string[] {
     used.set(base, count);
     return count === 1 ? base : `${base}#${count}`;
   });
+}
+
+/** The request as the member gets it: with its settings and instructions. Operations other than `chat` have none. */
+export function requestFor(request: StrategyRequest, member: Member): StrategyRequest {
+  if (request.operation !== 'chat') return request;
+  return { operation: 'chat', input: inputForMember(request.input as ChatInput, member) };
+}
+
+/**
+ * The members that take part: all, or those that the call names (by name or model), in the order of the call. Names of
+ * nobody were refused before the run.
+ */
+export function takingPart<M extends Member>(members: readonly M[], named: readonly string[] | undefined): readonly M[] {
+  if (named === undefined) return members;
+  return named.flatMap((name) => members.filter((member) => member.name === name || member.model === name));
+}
+
+/** The names by which a call may choose among these members, for `StrategyDescription.names`. */
+export function namesOf(members: readonly Member[]): string[] {
+  return members.flatMap(({ name }) => name ?? []);
 }

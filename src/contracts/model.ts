@@ -2,7 +2,7 @@
 import type { Operation, Operations } from './operations.ts';
 import type { Part } from './part.ts';
 import type { Principal } from './principal.ts';
-import type { Price } from './usage.ts';
+import type { Price, Usage } from './usage.ts';
 import type { BackendId, Capability, ModelId, Priority, StepPath } from './vocabulary.ts';
 
 /** Ratings in 0..1 by capability; `default` stands for those not named. */
@@ -72,6 +72,20 @@ export interface CallOptions {
   readonly priority: Priority;
   /** Epoch milliseconds after which the caller no longer wants the answer. */
   readonly deadline?: number;
+  /** Give a confidence with the answer, also when the caller did not ask for probabilities. Default false: only what costs nothing. */
+  readonly wantsConfidence?: boolean;
+  /** What the call, and all below it, may consume. */
+  readonly budget?: Budget;
+}
+
+/** What is left of what a run, or an orchestration in it, may consume. Everything below it counts. */
+export interface Budget {
+  /** Before each call of a model. Errors: `run_budget_exceeded` with the limit that is reached. */
+  takeCall(): void;
+  /** After each call of a model. `costUsd` null: its price is unknown, so that it counts as nothing. */
+  spend(usage: Usage, costUsd: number | null): void;
+  /** Tokens that are left; Infinity without a limit. */
+  readonly tokensLeft: number;
 }
 
 /** Anything that answers a capability: loaded weights, a remote API, or an orchestration of other models. */

@@ -81,6 +81,8 @@ export interface StepStart {
   /** Why this model: the router's sentence. */
   readonly reason?: string;
   readonly at: number;
+  /** It was done in an earlier part of this run, and is only told again. */
+  readonly replayed?: true;
 }
 /** Why a step failed, as plain data. */
 export interface StepError {
@@ -102,6 +104,7 @@ export interface StepEnd {
   /** Milliseconds from the start of the step to its first delta. */
   readonly firstTokenMs?: number | null;
   readonly at: number;
+  readonly replayed?: true;
 }
 /** Counts of one call; a later one of the same step replaces an earlier one. */
 export interface UsagePart {

@@ -166,6 +166,29 @@ export const ERROR_CODES = {
     false,
     'No member of the orchestration could answer. `error.tutti` lists each with its reason.',
   ),
+  no_consensus: server(
+    502,
+    false,
+    'The members answered, but not as `voting` and `quorum` ask for. `error.tutti` has each answer; lower the quorum, add members or a judge.',
+  ),
+  member_timeout: server(
+    504,
+    true,
+    'A member of the orchestration took longer than its phase allows. Raise the limit under `timeouts`.',
+  ),
+  run_budget_exceeded: invalid(
+    'The run has used up the calls, tokens or money that `budget` allows it. The message names the limit; raise it, or take fewer members.',
+    422,
+  ),
+  unknown_member: invalid('A member named in `members` does not belong to the orchestration. The message names those that do.'),
+  awaiting_input: invalid(
+    'The run waits for an answer: `POST /api/runs/{id}/reply` with `{reply}` goes on with it. The message is the question.',
+    409,
+  ),
+  not_waiting: invalid(
+    'The run does not wait for a reply, and did not fail in a way that can be resumed. `GET /api/runs/{id}` says how it ended.',
+    409,
+  ),
 
   // Running and stopping
   cancelled: server(499, false, 'The caller left or cancelled before the answer was complete.'),

@@ -38,6 +38,26 @@ export class TuttiError extends Error {
     this.status = options.status ?? ERROR_CODES[code].status;
   }
 
+  /** The same error with more facts. */
+  with(details: Readonly<Record<string, unknown>>): TuttiError {
+    const { param, retryable, retryAfter, status, cause } = this;
+    const copy = new TuttiError(this.code, this.message, {
+      ...(cause !== undefined && { cause }),
+      ...(param !== undefined && { param }),
+      ...(retryAfter !== undefined && { retryAfter }),
+      details: { ...this.details, ...details },
+      retryable,
+      status,
+    });
+    if (this.stack !== undefined) copy.stack = this.stack;
+    return copy;
+  }
+
+  /** How the run came to fail (`RunDetails`), for errors of orchestrations. */
+  get tutti(): unknown {
+    return this.details.tutti;
+  }
+
   get info(): ErrorCode {
     return ERROR_CODES[this.code];
   }

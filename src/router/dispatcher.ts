@@ -48,6 +48,8 @@ export interface DispatchRequest<O extends Operation = Operation> {
    */
   readonly commit: 'first-content' | 'finish';
   readonly open: Open;
+  /** Whether an id that the directory does not know is an orchestration: one that came with the request. */
+  readonly isOrchestration?: (model: ModelId) => boolean;
   /** A candidate failed and the next one is tried. */
   readonly onFallback?: (fallback: EventData['run.fallback']) => void;
 }
@@ -119,7 +121,7 @@ export class Dispatcher {
     const step = `${parent}/${context.number}`;
     const known = this.#describe(model);
     const backend = known?.backend ?? null;
-    const kind = known?.backend === null ? 'orchestration' : 'call';
+    const kind = known?.backend === null || request.isOrchestration?.(model) === true ? 'orchestration' : 'call';
     emit({
       type: 'step-start',
       step,

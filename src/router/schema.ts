@@ -1,8 +1,8 @@
 /** The router's parts of the config: `routing:` and `orchestrator:`. Light: nothing heavy is imported. */
 import { z } from 'zod';
+import { POLICIES, type Policy } from '../contracts/policy.ts';
 
-export const POLICIES = ['performance', 'accuracy', 'cost', 'balanced'] as const;
-export type Policy = (typeof POLICIES)[number];
+export { POLICIES, type Policy };
 
 export const PRIVACY_LEVELS = ['local_only', 'prefer_local', 'any'] as const;
 

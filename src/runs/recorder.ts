@@ -26,6 +26,8 @@ export interface RunMeta {
   readonly metadata?: Readonly<Record<string, unknown>>;
   /** Kept only with `storeContent`. */
   readonly input?: unknown;
+  /** When the run began, if it goes on after a pause or failure. Epoch milliseconds. */
+  readonly resumedFrom?: number;
 }
 
 /** Scores below which a person should look. */
@@ -85,11 +87,17 @@ export class RunRecorder {
     this.#onEnd = onEnd;
     this.#metadata = meta.metadata ?? {};
     this.#content = storeContent ? new ContentKeeper(meta.input) : null;
-    this.#startedAt = clock.now();
-    this.#startedMono = clock.monotonic();
+    const earlier = meta.resumedFrom === undefined ? 0 : clock.now() - meta.resumedFrom;
+    this.#startedAt = clock.now() - earlier;
+    this.#startedMono = clock.monotonic() - earlier;
     this.#tree = new RunTree({ clock, priceOf, name: meta.target });
     this.#origin = { runId: this.id, principal: meta.principal };
-    bus.publish('run.started', { target: meta.target, operation: meta.operation, principal: meta.principal }, this.#origin);
+    const { target, operation, principal, resumedFrom } = meta;
+    bus.publish(
+      'run.started',
+      { target, operation, principal, ...(resumedFrom !== undefined && { resumed: true }) },
+      this.#origin,
+    );
   }
 
   /** The router's decision. */
@@ -144,13 +152,14 @@ export class RunRecorder {
         return;
       case 'step-start': {
         this.#tree.start(part);
+        if (part.replayed === true) return;
         const { type: _, ...data } = part;
         this.#bus.publish('step.started', data, this.#origin);
         return;
       }
       case 'step-end':
         this.#tree.end(part);
-        this.#publishStepEnd(part.step);
+        if (part.replayed !== true) this.#publishStepEnd(part.step);
         return;
       case 'progress': {
         const { type: _, ...data } = part;

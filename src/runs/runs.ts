@@ -26,7 +26,8 @@ export interface RunsOptions {
   readonly config: RunsConfig;
   /** Prices the steps whose `step-end` brings no cost. */
   readonly priceOf?: (model: ModelId) => Price | undefined;
-  readonly review?: ReviewLimits;
+  /** Scores below which a person should look; asked at the start of each run. */
+  readonly review?: () => ReviewLimits;
   /** How many of the newest events are kept in memory. Default 4096. */
   readonly eventCapacity?: number;
 }
@@ -102,7 +103,7 @@ export class Runs implements Disposable {
       clock,
       storeContent: config.store_content,
       ...(priceOf !== undefined && { priceOf }),
-      ...(review !== undefined && { review }),
+      ...(review !== undefined && { review: review() }),
       onEnd: (run) => {
         this.#writer.addRun(run);
         this.#live.delete(run.id);

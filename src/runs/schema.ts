@@ -18,3 +18,21 @@ export const runsSchema = z
   })
   .describe('What is kept of the runs, and for how long.');
 export type RunsConfig = z.output<typeof runsSchema>;
+
+const score = (fallback: number) => z.number().min(0).max(1).default(fallback);
+
+export const reviewSchema = z
+  .strictObject({
+    suggested_below: score(0.7).describe('An answer of less confidence should be looked at by a person.'),
+    needed_below: score(0.5).describe('An answer of less confidence must be.'),
+    ask: z
+      .boolean()
+      .default(false)
+      .describe('Pause the run of an orchestration with such an answer until a person has approved or replaced it.'),
+  })
+  .refine(({ suggested_below, needed_below }) => needed_below <= suggested_below, {
+    error: 'needed_below must not be above suggested_below',
+    path: ['needed_below'],
+  })
+  .describe('When a person should look at an answer.');
+export type ReviewConfig = z.output<typeof reviewSchema>;

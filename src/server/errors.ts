@@ -1,6 +1,8 @@
 /** From whatever was thrown to the answer: status, headers and a body in OpenAI's shape. */
 import type { FastifyReply } from 'fastify';
+import type { RunDetails } from '../contracts/library.ts';
 import { toErrorBody, TuttiError, type ErrorBody } from '../errors/error.ts';
+import { toWireDetails } from './wire/answer.ts';
 
 /** Errors of the framework become ours; `signal` knows better than an abort's error why it was aborted. */
 export function toTuttiError(thrown: unknown, signal?: AbortSignal): TuttiError {
@@ -26,10 +28,20 @@ export function errorHeaders(error: TuttiError): Record<string, string> {
 }
 
 export function sendError(reply: FastifyReply, error: TuttiError): FastifyReply {
-  return reply.code(error.status).headers(errorHeaders(error)).type('application/json; charset=utf-8').send(toErrorBody(error));
+  return reply
+    .code(error.status)
+    .headers(errorHeaders(error))
+    .type('application/json; charset=utf-8')
+    .send(toWireErrorBody(error));
 }
 
 /** The event that ends a stream which began well. */
 export function errorEvent(error: TuttiError): string {
-  return `data: ${JSON.stringify(toErrorBody(error) satisfies ErrorBody)}\n\n`;
+  return `data: ${JSON.stringify(toWireErrorBody(error))}\n\n`;
+}
+
+/** The error's body, with the `tutti` object of a failed orchestration in the wire's spelling. */
+export function toWireErrorBody(error: TuttiError): ErrorBody {
+  const details = error.tutti as RunDetails | undefined; // set by the engine alone
+  return toErrorBody(details === undefined ? error : error.with({ tutti: toWireDetails(details) }));
 }

@@ -22,3 +22,12 @@ export type {
 export { createFakeUpstream, cutBytes, FakeUpstream, type UpstreamBehaviour } from './fake-upstream.ts';
 export { type UpstreamModel, type UpstreamRequestRecord } from './fake-exchange.ts';
 export { upstreamFaults, type UpstreamSubject } from './upstream-faults.ts';
+export {
+  runScripted,
+  type MemberAnswer,
+  type MemberCall,
+  type MemberScript,
+  type StrategyOutcome,
+  type StrategyRun,
+} from './strategy-runner.ts';
+export { strategyContract, type StrategyContractSetup } from './strategy-contract.ts';

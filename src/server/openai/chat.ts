@@ -3,12 +3,11 @@ import type { FastifyReply } from 'fastify';
 import type { ChatInput } from '../../contracts/chat.ts';
 import type { Execution } from '../../contracts/library.ts';
 import type { ProgressPart } from '../../contracts/part.ts';
-import type { RunRecord } from '../../contracts/run.ts';
 import { collectAnswer } from '../../composition/answer.ts';
 import { readLocalImages } from '../media-urls.ts';
 import { failStream, mediaAccess, nameRun, openStream, type Call } from '../route.ts';
 import type { ChatCompletion } from '../wire/chat.ts';
-import { detailsOf, wasAltered, type WireDetails } from '../details.ts';
+import { detailsIfTelling } from '../details.ts';
 import { ChatChunks } from './chat-chunks.ts';
 import { toChatCompletion } from './chat-completion.ts';
 import { toCallSettings, toChatInput, type ChatRequest } from './chat-request.ts';
@@ -43,7 +42,7 @@ async function whole(call: Call<ChatRequest>, execution: Execution, input: ChatI
   const answer = await collectAnswer(execution);
   const run = execution.record();
   nameIgnored(call, run, input.extra);
-  return toChatCompletion(answer, { ...identity(execution), tutti: detailsIfAltered(call, run) });
+  return toChatCompletion(answer, { ...identity(execution), tutti: detailsIfTelling(execution.details(), run) });
 }
 
 async function streamed(call: Call<ChatRequest>, execution: Execution, input: ChatInput): Promise<FastifyReply> {
@@ -70,18 +69,13 @@ async function streamed(call: Call<ChatRequest>, execution: Execution, input: Ch
       if (stream.isCongested) await stream.drained();
     }
     const run = execution.record();
-    stream.end(chunks.end({ usage: run.usage, tutti: detailsIfAltered(call, run) }));
+    stream.end(chunks.end({ usage: run.usage, tutti: detailsIfTelling(execution.details(), run) }));
   } catch (thrown) {
     failStream(call, stream, thrown);
   } finally {
     progress.stop();
   }
   return call.reply;
-}
-
-/** The `tutti` object, where the answer is not simply that of the one model that was asked. */
-function detailsIfAltered(call: Call<ChatRequest>, run: RunRecord): WireDetails | null {
-  return wasAltered(run) ? detailsOf(run, call.services.tutti.config) : null;
 }
 
 function identity(execution: Execution): { id: string; created: number } {

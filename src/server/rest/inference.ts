@@ -13,13 +13,12 @@ import { operationOf } from '../../contracts/vocabulary.ts';
 import { collectAnswer } from '../../composition/answer.ts';
 import { toChatInput } from '../../composition/chat-request.ts';
 import type { MediaAccess } from '../../composition/media.ts';
-import { toErrorBody } from '../../errors/error.ts';
 import type { BatchResult } from '../../tutti.ts';
-import { detailsOfAnswer } from '../details.ts';
+import { toWireErrorBody } from '../errors.ts';
 import { readLocalImages } from '../media-urls.ts';
 import { tuttiSettings, toCallSettings } from '../openai/chat-request.ts';
 import { mediaAccess, nameRun, type Call } from '../route.ts';
-import { toWireUsage, wireDetails, wireUsage } from '../wire/answer.ts';
+import { toWireDetails, toWireUsage, wireDetails, wireUsage } from '../wire/answer.ts';
 
 const media = z.strictObject({
   type: z.enum(['image', 'audio', 'file']),
@@ -76,7 +75,7 @@ export async function infer(call: Call<InferenceBody>): Promise<WireAnswer> {
   const request = await toRunRequest(call, call.body);
   const execution = tutti.execute({ ...callOf(request), ...(await operationOn(request, mediaAccess(call))), commit: 'finish' });
   nameRun(call, execution.runId);
-  return toWireAnswer(call, await collectAnswer(execution));
+  return toWireAnswer(await collectAnswer(execution));
 }
 
 /** Texts for embedding are embedded, everything else is a conversation. */
@@ -92,18 +91,18 @@ export async function inferBatch(call: Call<z.output<typeof batchBody>>): Promis
   const { input: _, ...shared } = await toRunRequest(call, { ...rest, input: '' });
   const access = mediaAccess(call);
   const request = { ...shared, inputs: await Promise.all(inputs.map((each) => toRunInput(each, access))) };
-  return toWireResults(call, await call.services.tutti.runBatch(request, access));
+  return toWireResults(await call.services.tutti.runBatch(request, access));
 }
 
 export async function inferParallel(call: Call<z.output<typeof parallelBody>>): Promise<WireResults> {
   const { body } = call;
   if ('requests' in body) {
     const requests = await Promise.all(body.requests.map((request) => toRunRequest(call, request)));
-    return toWireResults(call, await call.services.tutti.runParallel({ requests }, mediaAccess(call)));
+    return toWireResults(await call.services.tutti.runParallel({ requests }, mediaAccess(call)));
   }
   const { models, ...rest } = body;
   const { model: _, ...request } = await toRunRequest(call, rest);
-  return toWireResults(call, await call.services.tutti.runParallel({ ...request, models }, mediaAccess(call)));
+  return toWireResults(await call.services.tutti.runParallel({ ...request, models }, mediaAccess(call)));
 }
 
 async function toRunRequest(call: Call<unknown, unknown>, body: InferenceBody): Promise<RunRequest> {
@@ -147,21 +146,21 @@ function isConversation(given: readonly object[]): given is ChatMessage[] {
   return given.every((item) => 'role' in item);
 }
 
-function toWireAnswer(call: Call<unknown, unknown>, answer: Answer): WireAnswer {
+function toWireAnswer(answer: Answer): WireAnswer {
   return {
     model: answer.model,
     output: answer.output,
     ...(answer.toolCalls.length > 0 && { tool_calls: [...answer.toolCalls] }),
     finish_reason: answer.finishReason,
     usage: toWireUsage(answer.usage),
-    tutti: detailsOfAnswer(answer, call.services.tutti.config),
+    tutti: toWireDetails(answer),
   };
 }
 
-function toWireResults(call: Call<unknown, unknown>, results: readonly BatchResult[]): WireResults {
+function toWireResults(results: readonly BatchResult[]): WireResults {
   return {
     results: results.map(({ index, answer, error }) =>
-      answer === undefined ? { index, error: { ...toErrorBody(error).error } } : { index, ...toWireAnswer(call, answer) },
+      answer === undefined ? { index, error: { ...toWireErrorBody(error).error } } : { index, ...toWireAnswer(answer) },
     ),
   };
 }

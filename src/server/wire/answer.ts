@@ -1,6 +1,8 @@
 /** Usage, confidence and the `tutti` object: what answers of both APIs tell about how they came to be. */
 import { z } from 'zod';
 import { CONFIDENCE_METHODS, type Confidence } from '../../contracts/confidence.ts';
+import type { RunDetails } from '../../contracts/library.ts';
+import { CONFLICT_KINDS, type ModelResult } from '../../contracts/orchestrated.ts';
 import type { Usage } from '../../contracts/usage.ts';
 
 /** Epoch milliseconds to the wire's epoch seconds. */
@@ -65,12 +67,38 @@ export function toWireConfidence(confidence: Confidence | null): WireConfidence 
   });
 }
 
+export const wireModelResult = z
+  .strictObject({
+    model: z.string(),
+    role: z.string(),
+    success: z.boolean(),
+    content: z.unknown().describe('The text, the tool calls, or a structured verdict; null when it failed.'),
+    error: z.strictObject({ code: z.string(), message: z.string(), retryable: z.boolean() }).nullable(),
+    confidence: wireConfidence.nullable(),
+    execution_time_ms: z.number(),
+    usage: wireUsage.nullable(),
+  })
+  .meta({ id: 'ModelResult' });
+
+export const wireConflict = z
+  .strictObject({ kind: z.enum(CONFLICT_KINDS), members: z.array(z.string()), message: z.string() })
+  .meta({ id: 'Conflict' });
+
 export const wireDetails = z
   .strictObject({
     run_id: z.string(),
+    task: z.string().describe('What was asked: the text of the last user message.'),
+    status: z
+      .enum(['running', 'completed', 'failed', 'cancelled', 'waiting'])
+      .describe('`waiting`: the answer is a question; `POST /api/runs/{id}/reply` goes on.'),
+    orchestration: z.string().optional(),
     strategy: z.string().optional().describe('How the orchestration combined its calls.'),
     confidence: wireConfidence.nullable(),
+    review: z.enum(['none', 'suggested', 'needed']).describe('Whether a person should look at the answer.'),
     models_used: z.array(z.string()),
+    model_results: z.record(z.string(), wireModelResult).describe('What each member did, by the name of its step.'),
+    conflicts: z.array(wireConflict),
+    decisions: z.array(z.strictObject({ message: z.string(), data: z.record(z.string(), z.unknown()).optional() })),
     fallback_chain: z.array(z.string()).describe('The models that were tried, in order; the last one answered.'),
     execution_time_ms: z.number(),
     usage_by_model: z.record(z.string(), wireUsage),
@@ -79,3 +107,38 @@ export const wireDetails = z
   .meta({ id: 'Details', description: 'How the answer came to be.' });
 /** The `tutti` object of an answer. */
 export type WireDetails = z.infer<typeof wireDetails>;
+
+export function toWireDetails(details: RunDetails): WireDetails {
+  return present({
+    run_id: details.runId,
+    task: details.task,
+    status: details.status,
+    orchestration: details.orchestration ?? undefined,
+    strategy: details.strategy ?? undefined,
+    confidence: toWireConfidence(details.confidence),
+    review: details.review,
+    models_used: [...details.modelsUsed],
+    model_results: Object.fromEntries(
+      Object.entries(details.modelResults).map(([key, result]) => [key, toWireModelResult(result)]),
+    ),
+    conflicts: details.conflicts.map(({ kind, members, message }) => ({ kind, members: [...members], message })),
+    decisions: details.decisions.map(({ message, data }) => present({ message, data: data && { ...data } })),
+    fallback_chain: [...details.fallbackChain],
+    execution_time_ms: details.executionTimeMs,
+    usage_by_model: toWireUsageByModel(details.usageByModel),
+    cost_usd: details.costUsd,
+  });
+}
+
+function toWireModelResult(result: ModelResult): z.infer<typeof wireModelResult> {
+  return {
+    model: result.model,
+    role: result.role,
+    success: result.success,
+    content: result.content,
+    error: result.error && { ...result.error },
+    confidence: toWireConfidence(result.confidence),
+    execution_time_ms: result.executionTimeMs,
+    usage: result.usage && toWireUsage(result.usage),
+  };
+}

@@ -1,0 +1,104 @@
+/** Orchestrations that come with a call: checked as those of the config are, and gone with the run. */
+import { z } from 'zod';
+import { fromCamel } from '../config/camel.ts';
+import { formatPath } from '../config/issues.ts';
+import { shapeOf } from '../config/walk.ts';
+import type { Clock } from '../contracts/clock.ts';
+import type { InlineOrchestration } from '../contracts/library.ts';
+import type { AnyStrategyDefinition } from '../contracts/strategy.ts';
+import type { Capability, ModelId } from '../contracts/vocabulary.ts';
+import { TuttiError } from '../errors/error.ts';
+import { nearest } from '../lib/nearest.ts';
+import { Orchestration, orchestrationCommon } from './orchestration.ts';
+
+export interface InlineOptions {
+  readonly strategies: ReadonlyMap<string, AnyStrategyDefinition>;
+  /** The best models for a capability, best first. */
+  readonly find: (capability: Capability, count: number) => readonly ModelId[];
+  /** Throws when nothing has the name. */
+  readonly resolve: (target: string) => unknown;
+  readonly clock: Clock;
+}
+
+/** How many models a capability gives where the call does not say (`num_models`). */
+const NUM_MODELS = 3;
+
+/** Errors: `invalid_request` with the path of the wrong key; `model_not_found`; `no_model_for_capability`. */
+export function inlineOrchestration(given: InlineOrchestration, options: InlineOptions): Orchestration {
+  const definition = options.strategies.get(given.strategy);
+  if (definition === undefined) throw unknownStrategy(given.strategy, options.strategies.keys());
+  const schema = entrySchema(definition);
+  const { common, own } = splitCommon(fromCamel(schema, { ...given }) as Record<string, unknown>);
+  const config = parse(definition.config, withModels(definition, own, options));
+  const orchestration = new Orchestration({
+    name: `inline:${definition.strategy}`,
+    definition,
+    config: config as never, // what its own schema gave
+    common: parse(z.strictObject(orchestrationCommon), common),
+    clock: options.clock,
+  });
+  for (const member of definition.describe(config as never).members) options.resolve(member);
+  return orchestration;
+}
+
+/** A strategy's keys and those that are common to all: to find keys, not to validate. */
+export function entrySchema(definition: AnyStrategyDefinition): z.core.$ZodType {
+  const shape = shapeOf(definition.config);
+  return shape === null ? definition.config : z.looseObject({ ...shape, ...orchestrationCommon });
+}
+
+/** The keys that every orchestration has, and the strategy's own. */
+export function splitCommon(entry: Readonly<Record<string, unknown>>): {
+  common: Record<string, unknown>;
+  own: Record<string, unknown>;
+} {
+  const isCommon = ([key]: [string, unknown]): boolean => Object.hasOwn(orchestrationCommon, key);
+  const entries = Object.entries(entry);
+  return {
+    common: Object.fromEntries(entries.filter(isCommon)),
+    own: Object.fromEntries(entries.filter((pair) => !isCommon(pair))),
+  };
+}
+
+/** `capability` and `num_models` in place of members, or after them: the best models for it, where the strategy has no such keys. */
+function withModels(
+  definition: AnyStrategyDefinition,
+  entry: Record<string, unknown>,
+  { find }: InlineOptions,
+): Record<string, unknown> {
+  const { capability, num_models: count = NUM_MODELS, ...rest } = entry;
+  const shape = shapeOf(definition.config) ?? {};
+  if (typeof capability !== 'string' || Object.hasOwn(shape, 'capability') || !Object.hasOwn(shape, 'members')) return entry;
+  if (typeof count !== 'number' || !Number.isInteger(count) || count < 1) {
+    throw new TuttiError('invalid_request', 'num_models: a whole number, at least 1', { param: 'num_models' });
+  }
+  const named = Array.isArray(rest.members) ? (rest.members as readonly unknown[]) : [];
+  const others = find(capability, count + named.length).filter((id) => !named.includes(id));
+  const members = [...named, ...others.slice(0, Math.max(0, count - named.length))];
+  if (members.length === 0) {
+    throw new TuttiError('no_model_for_capability', `No registered model has the capability ${capability}.`, {
+      param: 'capability',
+    });
+  }
+  return { ...rest, members };
+}
+
+function parse<T>(schema: z.ZodType<T>, value: unknown): T {
+  const parsed = schema.safeParse(value);
+  if (parsed.success) return parsed.data;
+  const issue = parsed.error.issues[0];
+  const path = issue?.code === 'unrecognized_keys' ? [...issue.path, issue.keys[0] ?? ''] : (issue?.path ?? []);
+  const param = formatPath(path);
+  throw new TuttiError('invalid_request', `${param}: ${issue?.code === 'unrecognized_keys' ? 'no such key' : issue?.message}`, {
+    param,
+  });
+}
+
+function unknownStrategy(strategy: string, known: Iterable<string>): TuttiError {
+  const names = [...known];
+  const [guess] = nearest(strategy, names, 1);
+  const hint = guess === undefined ? '' : `; did you mean \`${guess}\`?`;
+  return new TuttiError('invalid_request', `There is no strategy \`${strategy}\`${hint} (known: ${names.join(', ')})`, {
+    param: 'strategy',
+  });
+}

@@ -1,0 +1,117 @@
+import type { ExecuteRequest } from '../contracts/library.ts';
+import type { ModelDescriptor } from '../contracts/model.ts';
+import type { CallOverrides, Conflict, Decision, ModelResult, Outcome, StrategyReport } from '../contracts/orchestrated.ts';
+import type { StrategySettings } from '../contracts/strategy.ts';
+import type { Capability, ModelId, StepPath } from '../contracts/vocabulary.ts';
+import type { Journal } from '../host/journal.ts';
+import type { HostEffects } from '../host/strategy-host.ts';
+import type { RunRecorder } from '../runs/recorder.ts';
+import type { Snapshot } from './engine.ts';
+import type { Orchestration, RunEffects } from './orchestration.ts';
+
+/** What a scope needs of the engine. */
+export interface ScopeEffects {
+  callMember(scope: RunScope, ...call: Parameters<HostEffects['callMember']>): ReturnType<HostEffects['callMember']>;
+  describe(scope: RunScope, target: string): ModelDescriptor | null;
+  find(scope: RunScope, capability: Capability, count: number): readonly ModelId[];
+  readonly settings: () => StrategySettings;
+}
+
+export interface RunScopeOptions {
+  readonly snapshot: Snapshot;
+  readonly recorder: RunRecorder;
+  readonly request: ExecuteRequest;
+  readonly journal: Journal;
+  /** An orchestration that came with the request. */
+  readonly inline: Orchestration | null;
+  readonly effects: ScopeEffects;
+}
+
+/** Everything of one run that the calls below its root need, and what its orchestrations tell. */
+export class RunScope implements RunEffects {
+  readonly snapshot: Snapshot;
+  readonly recorder: RunRecorder;
+  readonly request: ExecuteRequest;
+  readonly journal: Journal;
+  readonly inline: Orchestration | null;
+  readonly #effects: ScopeEffects;
+  /** The steps at which an orchestration was started. */
+  readonly #started = new Set<StepPath>();
+  #outcome: { -readonly [K in keyof Outcome]: Outcome[K] } | null = null;
+
+  constructor({ snapshot, recorder, request, journal, inline, effects }: RunScopeOptions) {
+    this.snapshot = snapshot;
+    this.recorder = recorder;
+    this.request = request;
+    this.journal = journal;
+    this.inline = inline;
+    this.#effects = effects;
+  }
+
+  get seed(): string {
+    return this.recorder.id;
+  }
+
+  get tellContent(): boolean {
+    return this.request.steps === true;
+  }
+
+  /** What the orchestration that answered (or was tried last) has told; null when none was asked. */
+  get outcome(): Outcome | null {
+    return this.#outcome;
+  }
+
+  orchestration(id: ModelId): Orchestration | undefined {
+    return this.inline?.descriptor.id === id ? this.inline : this.snapshot.orchestrations.get(id);
+  }
+
+  overrides(step: StepPath): CallOverrides {
+    return this.#isOutermost(step) ? (this.request.overrides ?? {}) : {};
+  }
+
+  host(orchestration: Orchestration, step: StepPath): HostEffects {
+    const effects = this.#effects;
+    const outermost = this.#isOutermost(step);
+    this.#started.add(step);
+    if (outermost) {
+      this.#outcome = {
+        orchestration: orchestration.descriptor.id,
+        strategy: orchestration.strategy,
+        modelResults: {},
+        conflicts: [],
+        decisions: [],
+      };
+    }
+    return {
+      callMember: (...call) => effects.callMember(this, ...call),
+      describe: (target) => effects.describe(this, target),
+      find: (capability, count) => effects.find(this, capability, count),
+      report: (report) => this.#report(report),
+      result: (key, result) => this.#result(outermost, key, result),
+      settings: effects.settings(),
+    };
+  }
+
+  #isOutermost(step: StepPath): boolean {
+    for (const other of this.#started) if (step.startsWith(`${other}/`)) return false;
+    return true;
+  }
+
+  #result(outermost: boolean, key: string, result: ModelResult): void {
+    if (this.#outcome === null || !outermost) return;
+    this.#outcome.modelResults = { ...this.#outcome.modelResults, [key]: result };
+  }
+
+  #report(report: StrategyReport): void {
+    const outcome = this.#outcome;
+    if (outcome === null || report.type === 'result') return;
+    if (report.type === 'conflict') {
+      const { kind, members, message } = report;
+      outcome.conflicts = [...outcome.conflicts, { kind, members, message } satisfies Conflict];
+      this.recorder.conflict();
+      return;
+    }
+    const { message, data } = report;
+    outcome.decisions = [...outcome.decisions, { message, ...(data && { data }) } satisfies Decision];
+  }
+}

@@ -1,0 +1,220 @@
+/**
+ * Runs a strategy: gives it its context, and puts its own parts and those of its children's inner steps into one stream.
+ *
+ * A strategy ends when its generator ends. Children that are still at work then are stopped and waited for, so that
+ * nothing computes for an answer that has been given.
+ */
+import type { Clock } from '../contracts/clock.ts';
+import type { CallOptions, ModelDescriptor } from '../contracts/model.ts';
+import type { CallOverrides, ModelResult, StrategyReport } from '../contracts/orchestrated.ts';
+import type { Part } from '../contracts/part.ts';
+import type {
+  AnyStrategyDefinition,
+  ChildOptions,
+  ChildRun,
+  MemberError,
+  StrategyContext,
+  StrategyRequest,
+  StrategySettings,
+} from '../contracts/strategy.ts';
+import type { Capability, ModelId, StepPath } from '../contracts/vocabulary.ts';
+import { TuttiError } from '../errors/error.ts';
+import { Channel } from '../lib/channel.ts';
+import { Journal } from './journal.ts';
+import { MemberRun } from './member-run.ts';
+import { seeded } from './seeded-random.ts';
+
+/** What the host needs of the world, beside what it is told for each run. */
+export interface HostEffects {
+  /** Calls a member below the strategy's step. */
+  callMember(target: string, request: StrategyRequest, options: CallOptions, name: string): AsyncIterable<Part>;
+  describe(target: string): ModelDescriptor | null;
+  find(capability: Capability, count: number): readonly ModelId[];
+  /** Each report of the strategy, and each child's result when it has ended. */
+  report(report: StrategyReport): void;
+  result(key: string, result: ModelResult): void;
+  readonly settings: StrategySettings;
+}
+
+export interface StrategyRunOptions {
+  readonly definition: AnyStrategyDefinition;
+  /** Already validated. */
+  readonly config: unknown;
+  readonly request: StrategyRequest;
+  readonly options: CallOptions;
+  readonly overrides?: CallOverrides;
+  readonly effects: HostEffects;
+  /** Default: a new one. */
+  readonly journal?: Journal;
+  /** The same seed gives the same `random()`. */
+  readonly seed: string;
+  readonly clock: Clock;
+  /** Pass on what members write while they write it, as parts of their own steps. Default false. */
+  readonly tellContent?: boolean;
+}
+
+/** The strategy's parts and those of all steps below it. Nothing happens before the first is asked for. */
+export async function* runStrategy(run: StrategyRunOptions): AsyncGenerator<Part> {
+  const { definition, options } = run;
+  checkOverrides(run);
+  const stop = new AbortController();
+  const leave = (): void => stop.abort(new TuttiError('cancelled', 'The caller left before the answer was complete.'));
+  const out = new Channel<Part>(leave);
+  const host = new StrategyHost(run, AbortSignal.any([options.signal, stop.signal]), (part) => out.push(part));
+  const work = (async () => {
+    try {
+      for await (const part of definition.run(host as never)) out.push(part); // its config is what its schema gave
+    } catch (thrown) {
+      await host.stop();
+      throw thrown;
+    }
+    await host.stop();
+  })().then(
+    () => out.close(),
+    (error: unknown) => out.fail(error),
+  );
+  try {
+    for await (const part of out) yield part;
+  } finally {
+    await work;
+  }
+}
+
+function checkOverrides({ definition, config, overrides = {} }: StrategyRunOptions): void {
+  if (overrides.members === undefined) return;
+  const { members, names = [] } = definition.describe(config as never);
+  const known = [...new Set([...names, ...members])];
+  const unknown = overrides.members.filter((name) => !known.includes(name));
+  if (overrides.members.length > 0 && unknown.length === 0) return;
+  const what = unknown.length === 0 ? '`members` is empty' : `no member is called ${unknown.join(', ')}`;
+  throw new TuttiError('unknown_member', `${what}; there are: ${known.join(', ')}`, { param: 'members' });
+}
+
+class StrategyHost implements StrategyContext<unknown> {
+  readonly signal: AbortSignal;
+  readonly random: () => number;
+  readonly overrides: CallOverrides;
+  readonly #run: StrategyRunOptions;
+  readonly #journal: Journal;
+  readonly #emit: (part: Part) => void;
+  readonly #over = new AbortController();
+  readonly #children = new Map<string, MemberRun>();
+  readonly #shown = new Map<string, unknown>();
+  readonly #questions = new Set<string>();
+
+  constructor(run: StrategyRunOptions, signal: AbortSignal, emit: (part: Part) => void) {
+    this.#run = run;
+    this.#emit = emit;
+    this.#journal = run.journal ?? new Journal();
+    this.signal = AbortSignal.any([signal, this.#over.signal]);
+    this.overrides = run.overrides ?? {};
+    this.random = seeded(run.seed);
+  }
+
+  get config(): unknown {
+    return this.#run.config;
+  }
+  get request(): StrategyRequest {
+    return this.#run.request;
+  }
+  get options(): CallOptions {
+    return this.#run.options;
+  }
+  get clock(): Clock {
+    return this.#run.clock;
+  }
+  get settings(): StrategySettings {
+    return this.#run.effects.settings;
+  }
+  describe(target: string): ModelDescriptor | null {
+    return this.#run.effects.describe(target);
+  }
+  find(capability: Capability, count: number): readonly ModelId[] {
+    return this.#run.effects.find(capability, count);
+  }
+
+  call(key: string, target: string, request: StrategyRequest, options: ChildOptions = {}): ChildRun {
+    const { definition, effects, clock, tellContent = false } = this.#run;
+    if (this.#children.has(key)) {
+      throw new TuttiError('internal_error', `The strategy ${definition.strategy} used the step key ${key} twice.`);
+    }
+    const own = this.#run.options.step;
+    const step = childStep(own, key);
+    const child = new MemberRun({
+      key,
+      role: options.role ?? key,
+      target,
+      step,
+      own,
+      start: (signal) =>
+        effects.callMember(target, request, this.#optionsFor(step, options, request, signal), options.role ?? key),
+      signal: options.signal === undefined ? this.signal : AbortSignal.any([this.signal, options.signal]),
+      timeoutMs: options.timeoutMs,
+      trace: this.#emit,
+      tellContent,
+      replay: this.#journal.entry(step),
+      onEnd: (ended, entry) => {
+        if (entry !== null) this.#journal.record(step, entry);
+        this.#tell(ended);
+      },
+      clock,
+    });
+    this.#children.set(key, child);
+    return child;
+  }
+
+  #optionsFor(
+    step: StepPath,
+    { confidence = true }: ChildOptions,
+    { operation }: StrategyRequest,
+    signal: AbortSignal,
+  ): CallOptions {
+    return { ...this.#run.options, step, signal, wantsConfidence: confidence && operation === 'chat' };
+  }
+
+  report(report: StrategyReport): void {
+    if (report.type === 'result') {
+      this.#shown.set(report.key, report.content);
+      const child = this.#children.get(report.key);
+      if (child !== undefined) this.#tell(child, report.role);
+      return;
+    }
+    this.#run.effects.report(report);
+  }
+
+  #tell(child: MemberRun, role?: string): void {
+    const result = child.result(this.#shown.get(child.key));
+    this.#run.effects.result(child.key, role === undefined ? result : { ...result, role });
+  }
+
+  async waitForUser(key: string, question: string): Promise<string> {
+    const step = childStep(this.#run.options.step, key);
+    if (this.#questions.has(key)) {
+      throw new TuttiError('internal_error', `The strategy ${this.#run.definition.strategy} asked by the key ${key} twice.`);
+    }
+    this.#questions.add(key);
+    const reply = this.#journal.reply(step);
+    if (reply !== undefined) return reply;
+    throw new TuttiError('awaiting_input', question, { details: { step } });
+  }
+
+  rethrow(thrown: unknown): MemberError {
+    const { options } = this.#run;
+    if (options.signal.aborted) throw TuttiError.from(options.signal.reason);
+    const error = TuttiError.from(thrown, 'backend_error');
+    if (error.code === 'awaiting_input' || error.code === 'internal_error') throw error;
+    if (error.code === 'deadline_exceeded' && options.deadline !== undefined && this.clock.now() >= options.deadline) throw error;
+    return { code: error.code, message: error.message, retryable: error.retryable };
+  }
+
+  /** Stops what is still at work, and waits for it. */
+  async stop(): Promise<void> {
+    this.#over.abort(new TuttiError('cancelled', 'The answer was given without it.'));
+    await Promise.all(Array.from(this.#children.values(), (child) => child.ended));
+  }
+}
+
+/** Keys may hold model ids; slashes would look like levels. */
+function childStep(step: StepPath, key: string): StepPath {
+  return `${step}/${key.replaceAll('/', '∕')}`;
+}

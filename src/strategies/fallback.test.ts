@@ -1,0 +1,55 @@
+import { describe, expect, it } from 'vitest';
+import { TuttiError } from '../errors/error.ts';
+import { strategyContract } from '../testing/strategy-contract.ts';
+import { runScripted } from '../testing/strategy-runner.ts';
+import { fallbackStrategy } from './fallback.ts';
+
+const config = { strategy: 'fallback', members: ['a', 'b', 'c'] };
+const ill = new TuttiError('upstream_error', 'ill');
+
+strategyContract(
+  {
+    definition: fallbackStrategy,
+    config,
+    members: { a: 'from a', b: 'from b', c: 'from c' },
+    bad: [
+      { config: { strategy: 'fallback', members: [] }, reason: /at least one member/ },
+      { config: { strategy: 'fallback', members: ['a'], quorum: 2 }, reason: /quorum/ },
+    ],
+  },
+  { describe, it },
+);
+
+describe('fallback', () => {
+  it('asks the next member when one fails before it has said anything', async () => {
+    const { text, calls, results } = await runScripted(fallbackStrategy, config, {
+      members: { a: { error: ill }, b: 'from b', c: 'from c' },
+    });
+    expect(text).toBe('from b');
+    expect(calls.map(({ target }) => target)).toEqual(['a', 'b']);
+    expect(results).toMatchObject({
+      a: { success: false, error: { code: 'upstream_error' } },
+      b: { success: true, content: 'from b' },
+    });
+  });
+
+  it('fails when a member fails after it has said something', async () => {
+    const { text, error } = await runScripted(fallbackStrategy, config, {
+      members: { a: { text: 'half', error: ill }, b: 'b', c: 'c' },
+    });
+    expect([text, error?.code]).toEqual(['half', 'upstream_error']);
+  });
+
+  it('asks only the members that the call names, in its order', async () => {
+    const { calls } = await runScripted(fallbackStrategy, config, {
+      members: { a: { error: ill }, b: 'b', c: { error: ill } },
+      overrides: { members: ['c', 'b'] },
+    });
+    expect(calls.map(({ target }) => target)).toEqual(['c', 'b']);
+  });
+
+  it('refuses names of nobody', async () => {
+    const { error } = await runScripted(fallbackStrategy, config, { members: {}, overrides: { members: ['z'] } });
+    expect(error).toMatchObject({ code: 'unknown_member', message: expect.stringContaining('a, b, c') });
+  });
+});
