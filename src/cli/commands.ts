@@ -2,7 +2,7 @@
 import { Command, Option } from 'commander';
 import { version } from '../version.ts';
 import type { CommandContext, GlobalOptions } from './context.ts';
-import { collected, numberIn, wholeNumber } from './option-values.ts';
+import { collected, names, numberIn, pricesOf, wholeNumber } from './option-values.ts';
 
 type Options = Readonly<Record<string, unknown>>;
 /** What a command's module exports. The number is the exit status; none is 0. */
@@ -48,6 +48,7 @@ export function createProgram(start: Start): Command {
   };
   defineServing(program, define);
   defineAsking(program, define);
+  defineEval(program, define);
   defineModels(program, define);
   defineWatching(program, define);
   defineConfig(program, define);
@@ -92,6 +93,26 @@ function defineAsking(program: Command, define: Define): void {
     .option('--model <id>', 'the model; default: the best for embedding')
     .option('--backend <id>', 'only models of this backend')
     .option('--dimensions <number>', 'how many numbers a vector has, where the model lets one choose', wholeNumber(1));
+}
+
+function defineEval(program: Command, define: Define): void {
+  define(program, 'eval <file>', 'measure how good models and orchestrations are', () => import('./commands/eval.ts'))
+    .option('--models <ids>', 'single models, separated by commas', names)
+    .option('--orchestrations <names>', 'orchestrations, separated by commas', names)
+    .addOption(
+      new Option('--answer <kind>', 'how answers are compared with the right one')
+        .choices(['auto', 'exact', 'number', 'choice', 'json', 'tool_call', 'semantic'])
+        .default('auto'),
+    )
+    .option('--limit <number>', 'ask only so many items, chosen by chance', wholeNumber(1))
+    .option('--seed <number>', 'another choice of items', wholeNumber(0), 1)
+    .option('--concurrency <number>', 'questions under way at once', wholeNumber(1, 256), 4)
+    .option('--temperature <number>', 'randomness, 0 to 2', numberIn(0, 2))
+    .option('--max-tokens <number>', 'longest answer', wholeNumber(1))
+    .option('--price <model=in,out>', 'dollars a million tokens, where unknown; may be given several times', pricesOf)
+    .option('-o, --output <name>', 'write <name>.json and <name>.html')
+    .option('--no-output', 'write no files')
+    .option('--save', 'let routing and voting go by what was measured');
 }
 
 function defineModels(program: Command, define: Define): void {

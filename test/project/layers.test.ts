@@ -24,6 +24,7 @@ const PARTS = {
   'src/answers/vote.ts': 'export const vote = 1;\n',
   'src/strategies/fallback.ts': 'export const fallback = 1;\n',
   'src/arbiter/arbiter.ts': 'export const arbiter = 1;\n',
+  'src/eval/summary.ts': 'export const summary = 1;\n',
   'src/testing/fake-backend.ts': 'export const fake = 1;\n',
   'src/composition/media.ts': 'export const media = 1;\n',
   'src/server/app.ts': 'export const app = 1;\n',

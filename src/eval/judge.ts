@@ -1,0 +1,61 @@
+/** Whether a reply is right: compared with the right answers by kind, as votes compare answers with each other. */
+import { ANSWER_KINDS, type AnswerKind, type Reading } from '../answers/answer.ts';
+import { optionsOf, type Option } from '../answers/choice.ts';
+import { jsonIn } from '../answers/data.ts';
+import { parseNumber } from '../answers/number.ts';
+import { readAnswer } from '../answers/read.ts';
+import { lexicalSimilarity, SAME_WORDS } from '../answers/wording.ts';
+import type { ChatMessage } from '../contracts/chat.ts';
+import type { Judge, Reply } from './evaluate.ts';
+import type { EvalItem } from './items.ts';
+
+/** `auto`: by what the right answer is, item by item. */
+export const JUDGE_KINDS = ['auto', ...ANSWER_KINDS] as const;
+export type JudgeKind = (typeof JUDGE_KINDS)[number];
+
+/**
+ * A judge for answers of a kind. An item whose right answer is to decline ("I don't know.") wants any way of declining; one
+ * with `expected` wants these calls and no others, whatever the kind.
+ */
+export function judgeBy(kind: JudgeKind): Judge {
+  return (item, reply) => {
+    if (item.calls !== null) return sameCalls(item, reply);
+    const options = optionsOf(lastQuestion(item.messages));
+    return item.answers.some((answer) => matches(reply.text, answer, kind === 'auto' ? kindOf(answer) : kind, options));
+  };
+}
+
+/** Numbers and JSON show what they are; everything else is compared as it is written. */
+function kindOf(answer: string): AnswerKind {
+  if (parseNumber(answer.trim()) !== null) return 'number';
+  return /^\s*[[{]/.test(answer) && jsonIn(answer)?.form === 1 ? 'json' : 'exact';
+}
+
+function sameCalls({ calls }: EvalItem, { text, toolCalls }: Reply): boolean {
+  const wanted = readAnswer({ text: '', toolCalls: calls ?? [] }, 'tool_call');
+  const made = readAnswer({ text, toolCalls }, 'tool_call');
+  // To expect no call and to be told nothing at all are both read as nothing.
+  return (wanted.key ?? '') === (made.key ?? '');
+}
+
+function matches(said: string, wanted: string, kind: AnswerKind, options: readonly Option[]): boolean {
+  const context = { options };
+  const right = readAnswer(wanted, kind, context);
+  const reading = readAnswer(said, kind, context);
+  if (right.key === null) return sameAbstention(said, wanted, reading, right);
+  if (reading.key === null) return false;
+  if (kind === 'semantic') return lexicalSimilarity(reading.key, right.key) >= SAME_WORDS;
+  return reading.key === right.key;
+}
+
+/** A right answer that cannot be read as its kind is compared as it is written. */
+function sameAbstention(said: string, wanted: string, reading: Reading, right: Reading): boolean {
+  if (right.key === null && right.reason === 'declined') return reading.key === null && reading.reason === 'declined';
+  return readAnswer(said, 'exact').key === readAnswer(wanted, 'exact').key;
+}
+
+function lastQuestion(messages: readonly ChatMessage[]): string {
+  const { content } = messages.findLast(({ role }) => role === 'user') ?? {};
+  if (typeof content === 'string') return content;
+  return Array.isArray(content) ? content.flatMap((part) => (part.type === 'text' ? [part.text] : [])).join('\n') : '';
+}
