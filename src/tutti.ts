@@ -20,6 +20,7 @@ import { toChatInput } from './composition/chat-request.ts';
 import type { TuttiConfig } from './composition/config-schema.ts';
 import { cpuMeter, findGpus, systemMemory } from './composition/devices.ts';
 import { pullModel } from './composition/downloads.ts';
+import type { Measured } from './composition/measured.ts';
 import { LOCAL_MEDIA, type MediaAccess } from './composition/media.ts';
 import { sourceOf, type TuttiOptions } from './composition/options.ts';
 import { readSettings, type Settings, type SettingsSource } from './composition/settings.ts';
@@ -92,6 +93,11 @@ export class Tutti implements AsyncDisposable {
   /** Which model can do what, and what a name means. */
   get registry(): Registry {
     return this.#system.registry;
+  }
+
+  /** What evaluations measured: reliabilities and calibrations, kept in the data folder. */
+  get measured(): Measured {
+    return this.#system.measured;
   }
 
   /** Loaded models inside the memory budget. */

@@ -35,6 +35,7 @@ import { EMBEDDED_BACKEND } from './embedded.ts';
 import { Engine, type Snapshot } from './engine.ts';
 import { splitCommon } from './inline.ts';
 import { createLogger } from './logger.ts';
+import { Measured } from './measured.ts';
 import type { TuttiOptions } from './options.ts';
 import { Orchestration } from './orchestration.ts';
 import { checkPlugin, loadPlugin, type LoadedPlugin } from './plugins.ts';
@@ -50,6 +51,7 @@ export class System implements AsyncDisposable {
   readonly runs: Runs;
   readonly backends: Backends;
   readonly breakers: CircuitBreakers;
+  readonly measured: Measured;
   readonly engine: Engine;
   readonly log: Logger;
   readonly clock: Clock;
@@ -103,6 +105,7 @@ export class System implements AsyncDisposable {
         own.publish(type, data as never, { ...(runId !== null && { runId }), ...(principal !== null && { principal }) }),
       );
     this.registry = new Registry({ events });
+    this.measured = new Measured({ path: join(settings.dataDir, 'measured.json'), registry: this.registry, clock, log });
     this.breakers = new CircuitBreakers({ settings: breakerSettings(config), clock, events });
     this.backends = new Backends({
       definitions: settings.kinds.backends,
@@ -140,7 +143,7 @@ export class System implements AsyncDisposable {
       backendOf: (id) => this.backends.get(id),
       snapshot: () => this.current,
       strategies: () => this.#settings.kinds.strategies,
-      calibrate: (_model, confidence) => confidence,
+      calibrate: (model, confidence) => this.measured.calibrate(model, confidence),
       review: () => this.#reviewLimits,
       settings: () => ({ interpreter: null, collaboration: this.config.orchestrator.enable_collaboration }),
     });

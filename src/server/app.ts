@@ -12,6 +12,7 @@ import { openapiJson } from './openapi.ts';
 import * as events from './rest/events.ts';
 import * as health from './rest/health.ts';
 import * as inference from './rest/inference.ts';
+import * as measured from './rest/measured.ts';
 import * as models from './rest/models.ts';
 import * as pool from './rest/pool.ts';
 import * as pull from './rest/pull.ts';
@@ -47,6 +48,7 @@ export const ROUTES: readonly Route[] = [
   route('POST', '/api/models/{model}/load', { role: 'admin', summary: 'Load a model', body: models.loadBody, response: wireModelStatus, handle: models.loadModel }),
   route('POST', '/api/models/{model}/unload', { role: 'admin', summary: 'Unload a model', body: models.unloadBody, response: wireModelStatus, handle: models.unloadModel }),
   route('POST', '/api/models/{model}/swap', { role: 'admin', summary: 'Let another model answer in its place, without a failed call', body: models.swapBody, response: models.swapped, handle: models.swapModel }),
+  route('POST', '/api/models/{model}/measured', { role: 'admin', summary: 'Keep what an evaluation measured, for routing and voting', body: measured.measuredBody, response: wireModel, handle: measured.recordMeasured }),
   route('POST', '/api/models/{model}/pull', { role: 'admin', summary: 'Download this model', response: SSE, handle: pull.pullModel }),
   route('GET', '/api/models/{model}/logs', { role: 'admin', summary: 'What the runner of a model wrote', query: pull.logsQuery, response: 'text/plain', handle: pull.modelLogs }),
   route('GET', '/api/capabilities', { role: 'user', summary: 'All capabilities and who has them', response: system.capabilityList, handle: system.listCapabilities }),
