@@ -92,16 +92,11 @@ export function readCalibrator(json: unknown): Calibrator {
   throw new TuttiError('invalid_request', `This is no calibration: ${z.prettifyError(result.error)}`);
 }
 
-/** Blocks of equal share, each at the mean of its scores; violators of the order are pooled. Outer ones are held inside 0..1 by one added right and wrong. */
+/** Blocks of equal share, each at the mean of its scores; violators of the order are pooled. Half a right and half a wrong answer are added to each, so that none is certain. */
 function fitIsotonic(points: readonly Outcome[]): Calibrator {
   const blocks: { score: number; right: number; count: number }[] = [];
-  for (const { score, right } of points) {
-    const last = blocks.at(-1);
-    if (last !== undefined && last.score / last.count === score) {
-      last.score += score;
-      last.right += Number(right);
-      last.count++;
-    } else blocks.push({ score, right: Number(right), count: 1 });
+  for (const [score, { right, count }] of countsByScore(points)) {
+    blocks.push({ score: score * count, right, count });
     while (blocks.length > 1) {
       const [before, current] = [blocks.at(-2)!, blocks.at(-1)!]; // at least two
       if (before.right / before.count <= current.right / current.count) break;
@@ -115,15 +110,25 @@ function fitIsotonic(points: readonly Outcome[]): Calibrator {
   return {
     kind: 'isotonic',
     points: points.length,
-    scores: blocks.map(({ score, count }) => score / count),
+    scores: nonDecreasing(blocks.map(({ score, count }) => score / count)),
     shares: nonDecreasing(blocks.map(({ right, count }) => (right + 0.5) / (count + 1))),
   };
 }
 
-/** The added half can put a small block below its neighbour again. */
-function nonDecreasing(shares: readonly number[]): number[] {
-  let least = 0;
-  return shares.map((share) => (least = Math.max(least, share)));
+/** Equal scores are one point of the curve; ascending as the points are. */
+function countsByScore(points: readonly Outcome[]): Map<number, { right: number; count: number }> {
+  const counts = new Map<number, { right: number; count: number }>();
+  for (const { score, right } of points) {
+    const entry = counts.get(score) ?? { right: 0, count: 0 };
+    counts.set(score, { right: entry.right + Number(right), count: entry.count + 1 });
+  }
+  return counts;
+}
+
+/** The added half can put a small block below its neighbour again, and rounding a mean of close scores. */
+function nonDecreasing(values: readonly number[]): number[] {
+  let least = -Infinity;
+  return values.map((value) => (least = Math.max(least, value)));
 }
 
 /** Newton's method on the two parameters; a falling curve becomes a flat one, because the map must be monotone. */

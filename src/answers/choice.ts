@@ -8,16 +8,19 @@ export interface Option {
   readonly text: string;
 }
 
+/** `A) …`, `(b) …`, `1. …` at the start of a line or sentence, after wide space, or in brackets, up to the next one or the line's end. */
+const OPTION = /(?:^|\n|\s{2,}|(?<=[.?:]\s)|\s(?=\())\s*\(?([A-Ha-h]|\d{1,2})[).:]\s+(.+?)(?=\s+\(?[B-Hb-h][).:]\s|\n|$)/g;
+
 /** The options of a question, when it lists at least two in order (`A) …`, `(b) …`, `1. …`), from the last such list. */
 export function optionsOf(question: string): Option[] {
-  const found = [
-    ...question.matchAll(/(?:^|\n|\s{2,}|(?<=[.?:]\s))\s*\(?([A-Ha-h]|\d{1,2})[).:]\s+(.+?)(?=\s+\(?(?:[B-Hb-h])[).:]\s|\n|$)/g),
-  ];
-  const options = found.map(([, label = '', text = '']): Option => ({ label: label.toUpperCase(), text: text.trim() }));
+  const options = [...question.matchAll(OPTION)].map(([, label = '', text = '']) => ({
+    label: label.toUpperCase(),
+    text: text.trim(),
+  }));
   const first = options.findLastIndex(({ label }) => label === 'A' || label === '1');
   if (first < 0) return [];
-  const list: Option[] = [];
-  for (const option of options.slice(first)) if (option.label === following(list.at(-1)?.label)) list.push(option);
+  const list = options.slice(first, first + 1);
+  for (const option of options.slice(first + 1)) if (option.label === following(list.at(-1)?.label)) list.push(option);
   return list.length >= 2 ? list : [];
 }
 

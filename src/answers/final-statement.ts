@@ -97,6 +97,9 @@ function firstSentence(text: string): string {
   return (/^.*?(?:[.!?](?=\s+[A-Z]|\s*$)|\n|$)/s.exec(text)?.[0] ?? text).replace(/[.!?*\s]+$/, '').trim();
 }
 
+/** A line of up to so many words is nothing but an answer. */
+const MAX_ALONE_WORDS = 8;
+
 /** The last line that says something; the text itself when it is but one short line. */
 function lastOf(text: string): FinalStatement {
   const lines = text
@@ -104,5 +107,5 @@ function lastOf(text: string): FinalStatement {
     .map((line) => line.trim())
     .filter((line) => /[\p{L}\p{N}]/u.test(line));
   const last = lines.at(-1) ?? text;
-  return { text: last, form: lines.length === 1 && last.split(/\s+/).length <= 6 ? 1 : 0.3 };
+  return { text: last, form: lines.length === 1 && last.split(/\s+/).length <= MAX_ALONE_WORDS ? 1 : 0.3 };
 }

@@ -84,7 +84,7 @@ function statesNumber(text: string, question: Question): boolean {
   if (statement === null) return false;
   if (resultOf(statement.text) !== null) return true;
   const numbers = numbersIn(statement.text);
-  const digits = statement.text.match(/\d+(?:[.,:]\d+)*/g) ?? [];
+  const digits = statement.text.match(/\d+(?:[.,:]\d+|\s?\/\s?\d+)*/g) ?? [];
   if (numbers.length === 0 || digits.length !== numbers.length) return false;
   if (ASKS_FOR_NUMBER.test(question.text) && !/^[\d\s,;]+$/.test(statement.text.trim())) return true;
   return numbers.length === 1 && statement.text.split(/\s+/).length <= MAX_WORDS_WITH_NUMBER && statement.form > 0.3;
