@@ -9,12 +9,13 @@ import pytest
 from training.chat import call_text
 from training.config import SPECS
 from training.families import Family
-from training.make_eval import blocked, user_keys
+from training.make_eval import SEEDS, SPLITS, FOLDER, blocked, key, user_keys
 from training.score import calls_in
 from training.skills import arithmetic, forms, reading, text, units, unknown
 from training.skills.mix import DIRECT, TEST_WEIGHTS, conversation, example
-from training.toolcalls import catalog
-from training.toolcalls.mix import NO_TOOL, TEST_KINDS, test_case as case_of, training_conversation
+from training.toolcalls import catalog, everyday
+from training.toolcalls.mix import NO_TOOL, TEST_KINDS, close, offered, test_case as case_of, training_conversation
+from training.toolcalls.specialists import TAKERS, specialists
 from training.toolcalls.tools import make_tool
 
 ROUNDS = 300
@@ -54,7 +55,10 @@ def test_words_are_turned_raised_and_counted():
         assert task.answer[::-1] in task.question
         task = text.upper(rng)
         assert task.answer.lower() in task.question.lower() and task.answer.isupper()
-        assert text.count(rng).answer.isdigit()
+        task = text.count(rng)
+        spelled, n = task.answer.split(": ")
+        assert re.sub(r"[ \d]", "", spelled) in task.question
+        assert [n] == task.accept and n == (re.findall(r"\d", spelled) or ["0"])[-1]
 
 
 def test_no_wrong_answer_is_right():
@@ -76,11 +80,11 @@ def test_claims_are_judged_rightly():
     rng = Random(6)
     for _ in range(ROUNDS):
         task = units.convert(rng)
-        content, verdict, emphasis = forms.verify(rng, task, [unknown.unknown(rng)])
-        assert verdict in ("Yes.", "No.")
-        if emphasis:
-            start, end, _ = emphasis
-            assert content[start:end] == task.answer and verdict == "Yes."
+        content, reply = forms.verify(rng, task, [unknown.unknown(rng)])
+        own, verdict = reply.rsplit(" ", 1)
+        assert own == f"I get {task.answer}." and verdict in ("Yes.", "No.")
+        assert verdict == "No." or task.answer in content
+        assert forms.verify(rng, unknown.unknown(rng), [task])[1] == "I don't know."
 
 
 def test_the_right_candidate_is_named():
@@ -88,7 +92,8 @@ def test_the_right_candidate_is_named():
     for _ in range(ROUNDS):
         task = arithmetic.add(rng)
         content, answer = forms.choose(rng, task, [])
-        assert f"{answer}. {task.answer}" in content
+        own, number = re.fullmatch(r"I get (\d+)\. Number (\d)\.", answer).groups()
+        assert own == task.answer and f"{number}. {own}" in content
 
 
 def test_the_same_seed_gives_the_same_examples():
@@ -103,24 +108,63 @@ def test_training_never_sees_a_test_question():
     taken = blocked()
     assert len(taken) > 3000
     family = Family(SPECS["base"])
-    rng = Random(9_000_001)  # the seed of the test set itself: nearly everything it makes is refused
+    rng = Random(SEEDS["skills"])  # the seed of the test set itself: nearly everything it makes is refused
     family.weights = {k: v for k, v in TEST_WEIGHTS.items() if k != "greet"}
     assert sum(family.make(rng) is None for _ in range(50)) > 0
+
+
+def test_no_two_test_sets_share_a_question():
+    seen: set[str] = set()
+    for name in SPLITS:
+        items = [json.loads(line) for line in (FOLDER / f"{name}.jsonl").read_text().splitlines()]
+        questions = {key(item.get("prompt") or item["messages"][-1]["content"]) for item in items}
+        assert len(questions) == len(items) and not questions & seen
+        seen |= questions
 
 
 def test_test_tools_share_no_word_with_training_tools():
     assert not set(catalog.HELD_OUT_NOUNS) & set(catalog.NOUNS)
     assert not set(catalog.HELD_OUT_VERBS) & set(catalog.VERBS)
     assert not {s.name for s in catalog.HELD_OUT_SLOTS} & {s.name for s in catalog.SLOTS}
+    assert not {n for t in everyday.HELD_OUT_EVERYDAY for n in t.names} & {n for t in everyday.EVERYDAY for n in t.names}
+
+
+def test_everyday_requests_mention_what_the_call_holds():
+    rng = Random(13)
+    for tool in [*everyday.EVERYDAY, *everyday.HELD_OUT_EVERYDAY]:
+        for template in tool.requests:
+            assert all(f"{{{i}}}" in template for i, p in enumerate(tool.parameters) if p.required), template
+    for _ in range(ROUNDS):
+        named = everyday.everyday(rng)
+        said, call = named.request(rng)
+        for value in call["arguments"].values():
+            assert not isinstance(value, str) or value.lower() in said.lower()
+
+
+def test_the_tools_of_one_list_can_be_told_apart():
+    rng = Random(14)
+    for _ in range(ROUNDS):
+        tools = offered(rng, False)
+        assert not any(close(a, b) for i, a in enumerate(tools) for b in tools[:i])
+
+
+def test_every_specialist_is_asked_and_hears_the_whole_request():
+    rng = Random(15)
+    chosen = set()
+    for _ in range(ROUNDS):
+        tools, requests = specialists(rng, known_only=True)
+        names = {t["function"]["name"] for t in tools}
+        for text, call, topic in requests:
+            assert call["name"] in names and call["arguments"]["query"] == text
+            chosen.add(topic)
+    assert chosen == set(TAKERS)
 
 
 def test_arguments_follow_the_signature():
     rng = Random(10)
-    from training.toolcalls.tools import request
-
     for _ in range(ROUNDS):
         tool = make_tool(rng)
-        said, call = request(rng, tool)
+        said, call = tool.request(rng)
         order = [s.name for s in tool.slots]
         assert list(call["arguments"]) == [n for n in order if n in call["arguments"]]
         assert tool.required <= set(call["arguments"])

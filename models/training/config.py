@@ -5,7 +5,7 @@ The minutes are those of the weights in this folder, which were trained on two b
 
 from dataclasses import dataclass, field, replace
 
-from .skills.mix import ABOUT, TEST_WEIGHTS
+from .skills.mix import ABOUT
 
 
 @dataclass(frozen=True)
@@ -24,10 +24,13 @@ class Spec:
     about: dict[str, float] = field(default_factory=lambda: dict(ABOUT))
     late: dict[str, float] = field(default_factory=dict)  # share of its weight that a skill has at the start (see `Run.reweigh`)
     adapt: bool = False  # show more of what it still gets wrong
+    drill: float = 0.0  # share of short and easy questions that stays after the beginning (see `Pupil`)
+    prompt_weight: float = 0.03  # what a token of a prompt counts in the loss, where one of an answer counts 1
     start_layers: int = 0  # train with so few layers at first, they learn the same much faster; 0 means all
     grow_at: float = 0.4  # share of the time after which it gets all its layers
     stem: str = ""  # a model of the same size whose checkpoint this one starts from
     batch_tokens: int = 2048
+    accumulate: int = 1  # batches a step; each holds questions of like length, so several are a fairer sample
     muon_lr: float = 0.01
     adam_lr: float = 0.004
     compile: bool = True
@@ -35,8 +38,8 @@ class Spec:
 
 
 # Training sees about what the test holds, more of what is hard to learn, and a few greetings.
-LEARN = {**TEST_WEIGHTS, "greet": 0.6, "add": 10, "sub": 11, "mul": 8, "sort": 9, "reverse": 9, "read": 14, "unknown": 6, "verify": 18, "draft": 6, "choose": 7,
-         "compare": 6, "upper": 5}
+LEARN = {"add": 36, "sub": 40, "mul": 26, "compare": 20, "sort": 18, "reverse": 8, "upper": 5, "count": 8, "convert": 10,
+         "read": 26, "unknown": 5, "greet": 0.6, "verify": 16, "draft": 6, "choose": 15}
 
 # The smallest learns what it can: words, small products and comparisons first.
 NANO = {"upper": 8, "reverse": 8, "compare": 8, "mul": 6, "convert": 8, "count": 4, "unknown": 5, "greet": 0.6, "add": 6, "sub": 4, "sort": 4, "read": 4,
@@ -55,11 +58,11 @@ def emphasis(weak: list[str], factor: float) -> tuple[dict[str, float], dict[str
 
 def mini(letter: str, seed: int, weak: list[str]) -> Spec:
     weights, about = emphasis(weak, 0.02)
-    return replace(STEM, name=f"mini-{letter}", seed=seed, minutes=4, muon_lr=0.004, adam_lr=0.002, weights=weights, about=about, late={}, adapt=False, stem="stem", title=f"embedded mini {letter}")
+    return replace(STEM, name=f"mini-{letter}", seed=seed, minutes=7, muon_lr=0.005, adam_lr=0.002, weights=weights, about=about, late={}, adapt=False, stem="stem",
+                   title=f"embedded mini {letter}")
 
 
-STEM = Spec("stem", 20, 50, dim=128, layers=4, heads=4, hidden=352, weights={**LEARN, "unknown": 4, "compare": 5, "count": 5, "choose": 4}, late=LATE, adapt=True,
-            title="embedded stem")
+STEM = Spec("stem", 20, 80, dim=128, layers=4, heads=4, hidden=352, weights=LEARN, late=LATE, adapt=True, drill=0.4, prompt_weight=0.0, title="embedded stem")
 
 
 SPECS = {
@@ -67,10 +70,11 @@ SPECS = {
     for spec in [
         Spec("nano", 11, 7, dim=64, layers=3, heads=4, hidden=160, tied=True, weights=NANO, late=LATE, title="embedded nano"),
         STEM,  # no model of its own: the three minis grow apart from it
-        mini("a", 21, ["sub", "reverse", "convert", "unknown_fact"]),
+        mini("a", 21, ["sub", "reverse", "convert"]),
         mini("b", 22, ["add", "sort", "count"]),
         mini("c", 23, ["mul", "compare", "upper", "read"]),
-        replace(STEM, name="base", seed=31, minutes=29, muon_lr=0.006, layers=5, stem="stem", weights=LEARN, late={}, title="embedded base"),
+        replace(STEM, name="base", seed=31, minutes=60, muon_lr=0.008, adam_lr=0.003, dim=192, layers=7, heads=6, hidden=512, accumulate=2, drill=0.3,
+                stem="stem", late={}, title="embedded base"),
         Spec("tools", 41, 67, dim=128, layers=5, heads=4, hidden=384, start_layers=4, grow_at=0.4, context=2048, family="tools", title="embedded tools", batch_tokens=4096),
     ]
 }

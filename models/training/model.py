@@ -116,18 +116,35 @@ class Llama(nn.Module):
         weight = self.embed.weight if self.head is None else self.head.weight
         return F.linear(x, weight.to(x.dtype))
 
-    def grown(self, layers: int) -> "Llama":
-        """The same function with more layers: each new block is a copy of the one before it that adds nothing yet."""
-        bigger = Llama(replace(self.shape, layers=layers)).to(self.embed.weight.device)
-        old = len(self.blocks)
-        source = [i * old // layers for i in range(layers)]
-        state = {k: v for k, v in self.state_dict().items() if not k.startswith("blocks.")}
-        for i, s in enumerate(source):
-            new = i > 0 and source[i - 1] == s
-            for name, value in self.blocks[s].state_dict().items():
-                silent = new and name in ("o.weight", "down.weight")
-                state[f"blocks.{i}.{name}"] = torch.zeros_like(value) if silent else value.clone()
-        bigger.load_state_dict(state)
+    @torch.no_grad()
+    def grown(self, shape: Shape) -> "Llama":
+        """The same function in a larger shape: what is new reads what is there, and adds nothing yet.
+
+        Each new layer is a copy of the one before it. Heads keep their size, so `shape` must have more of them if it is wider.
+        """
+        assert shape.head_dim == self.shape.head_dim, "the size of a head cannot change"
+        bigger = Llama(shape).to(self.embed.weight.device)
+        shrink = (self.shape.dim / shape.dim) ** 0.5  # the new channels are silent, so the mean square falls
+        old, new = self.state_dict(), bigger.state_dict()
+        for name, value in new.items():
+            source = name
+            repeated = False
+            if name.startswith("blocks."):
+                _, at, rest = name.split(".", 2)
+                layer = int(at) * self.shape.layers // shape.layers
+                repeated = int(at) > 0 and (int(at) - 1) * self.shape.layers // shape.layers == layer
+                source = f"blocks.{layer}.{rest}"
+            if value.ndim == 1:
+                value.fill_(1.0)
+                value[: len(old[source])] = old[source] * shrink
+                continue
+            writes = name.endswith(("o.weight", "down.weight"))
+            if writes or name == "embed.weight":
+                value.zero_()
+            if not (writes and repeated):
+                rows, columns = old[source].shape
+                value[:rows, :columns] = old[source]
+        bigger.load_state_dict(new)
         return bigger
 
     def parameter_count(self) -> int:

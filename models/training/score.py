@@ -35,6 +35,16 @@ def right(item: dict, answer: str) -> bool:
     return answer.strip() in wanted
 
 
+def chosen(calls: list[dict] | None) -> list[str]:
+    """Whom the calls consult, whatever they say to them."""
+    return [call.get("arguments", {}).get("specialist", call.get("name")) for call in calls or []]
+
+
+def verdict(text: str) -> str:
+    """The last word of a judgement, `No.` of `I get 46. No.`."""
+    return text.split()[-1] if text.split() else ""
+
+
 def vote(items: list[dict], members: list[dict[str, dict]], weighted: bool) -> float:
     """The share of items that a vote gets right; a tie goes to the surest. Weights are the lowest token probabilities."""
     good = 0
@@ -60,8 +70,12 @@ def main() -> None:
             by_kind[item.get("skill") or item["kind"]].append(ok)
             by_kind["all"].append(ok)
             marks.append((ok, p["lowest"]))
+            if item.get("skill") in ("verify", "choose"):
+                by_kind[item["skill"] + ", the verdict alone"].append(verdict(p["answer"]) == verdict(item["answer"]))
             if item.get("kind") in ("none", "extract", "result", "kind") and "text" in item:
                 by_kind["invented calls"].append("<tool_call>" in p["answer"])
+            if item.get("kind") == "specialist":
+                by_kind["right specialist"].append(chosen(calls_in(p["answer"])) == chosen(item["expected"]))
             if item.get("kind") in ("call", "calls", "repair", "specialist"):
                 by_kind["exact calls"].append(ok)
         for kind, oks in by_kind.items():

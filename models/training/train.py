@@ -70,14 +70,14 @@ class Run:
         if self.checkpoint.exists():
             self.load()
         elif spec.stem:
-            self.model = Llama(dataclasses.replace(shape, layers=SPECS[spec.stem].layers)).to(device)
+            self.model = Llama(shape_of(SPECS[spec.stem])).to(device)
             self.model.load_state_dict(torch.load(stem, map_location=device, weights_only=False)["model"])
-            self.model = self.model.grown(shape.layers)
+            self.model = self.model.grown(shape)
             self.optimisers = optimisers(self.model, spec.muon_lr, spec.adam_lr)
 
     def load(self) -> None:
         state = torch.load(self.checkpoint, map_location=self.device, weights_only=False)
-        if state["seconds"] >= self.spec.minutes * 60 * self.spec.grow_at:
+        if any(name.startswith(f"blocks.{len(self.model.blocks)}.") for name in state["model"]):
             self.grow()
         self.model.load_state_dict(state["model"])
         for optimiser, saved in zip(self.optimisers, state["optimisers"]):
@@ -89,7 +89,7 @@ class Run:
     def grow(self) -> bool:
         if len(self.model.blocks) == self.spec.layers:
             return False
-        self.model = self.model.grown(self.spec.layers)
+        self.model = self.model.grown(shape_of(self.spec))
         self.optimisers = optimisers(self.model, self.spec.muon_lr, self.spec.adam_lr)
         return True
 
@@ -125,7 +125,7 @@ class Run:
             if self.spec.adapt and skill in self.accuracy:
                 weight *= 0.3 + 1.5 * (1 - self.accuracy[skill])
             self.family.weights[skill] = weight
-        self.rng.drill = 0.0 if self.spec.stem else 0.75 * max(0.05, 1 - grown)
+        self.rng.drill = max(self.spec.drill, 0.0 if self.spec.stem else 0.75 * (1 - grown))
 
     def train(self, every: float, slice_minutes: float | None, out: Path) -> None:
         """Runs until the spec's minutes (or this slice's) are over or someone interrupts. Every so many minutes it
@@ -140,6 +140,7 @@ class Run:
         end = min(budget, self.seconds + 60 * slice_minutes) if slice_minutes else budget
         next_report = self.seconds + min(120.0, every * 60)
         self.reweigh()
+        pending = 0
         for ids, weights in stream:
             if stop or self.seconds >= end:
                 break
@@ -154,13 +155,19 @@ class Run:
             losses = F.cross_entropy(logits.float().flatten(0, 1), ids[:, 1:].flatten(), reduction="none")
             counted = weights[:, 1:].flatten()
             loss = (losses * counted).sum() / counted.sum()
-            loss.backward()
+            (loss / self.spec.accumulate).backward()
+            self.tokens += int((ids > 0).sum())
+            self.loss = 0.98 * (self.loss or loss.item()) + 0.02 * loss.item()
+            pending += 1
+            if pending < self.spec.accumulate:
+                self.seconds += time.monotonic() - began
+                continue
+            pending = 0
             torch.nn.utils.clip_grad_norm_(self.optimisers[1].param_groups[0]["params"], 1.0)
             for optimiser in self.optimisers:
                 optimiser.step()
                 optimiser.zero_grad(set_to_none=True)
-            self.loss = 0.98 * (self.loss or loss.item()) + 0.02 * loss.item()
-            self.step, self.tokens = self.step + 1, self.tokens + int((weights > 0).sum())
+            self.step += 1
             self.seconds += time.monotonic() - began
             if self.step % 20 == 0:
                 self.reweigh()

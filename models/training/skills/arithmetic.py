@@ -54,8 +54,9 @@ DOWN = [
 
 
 def number(rng: Random) -> int:
-    """One or two digits, each length often enough."""
-    return rng.randrange(10 if rng.random() < (0.4 if drilling(rng) else 0.15) else 100)
+    """One to three digits, each length often enough."""
+    digits = rng.choices([1, 2, 3], [25, 40, 35] if drilling(rng) else [15, 50, 35])[0]
+    return rng.randrange(10**digits)
 
 
 def add(rng: Random) -> Task:
@@ -72,7 +73,7 @@ def add(rng: Random) -> Task:
 
 def sub(rng: Random) -> Task:
     a, b = number(rng), number(rng)
-    if a < b and rng.random() < 0.6:
+    if a < b and (b >= 100 or rng.random() < 0.6):  # below nothing only with small numbers
         a, b = b, a
     near = near_numbers(rng, a - b, None)
     if b:
@@ -83,7 +84,7 @@ def sub(rng: Random) -> Task:
 
 
 def mul(rng: Random) -> Task:
-    a, b = rng.randrange(2, 10), rng.randrange(2, 21)
+    a, b = rng.randrange(2, 10), rng.randrange(2, 13 if rng.random() < 0.25 else 100)
     product = a * b
     near = [*near_numbers(rng, product), str(a + b), str(product + a), str(product + b)]
     if rng.random() < 0.5:
@@ -94,7 +95,7 @@ def mul(rng: Random) -> Task:
 def _close_pair(rng: Random) -> tuple[int, int]:
     while True:
         a = number(rng)
-        b = number(rng) if rng.random() < 0.6 else max(0, a + rng.choice([1, -1, 2, -2, 9, -9, 10, -10, 90, -90]))
+        b = number(rng) if rng.random() < 0.6 else max(0, a + rng.choice([1, -1, 2, -2, 9, -9, 10, -10, 90, -90, 100, -100]))
         if a != b:
             return a, b
 

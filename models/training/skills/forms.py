@@ -1,4 +1,8 @@
-"""The forms in which the orchestrator itself asks: verifying an answer, mending a draft, choosing a candidate."""
+"""The forms in which the orchestrator itself asks: verifying an answer, mending a draft, choosing a candidate.
+
+Who judges must know the answer first, so the replies to the first and the last begin with the model's own answer:
+`I get 46. No.`, `I get 46. Number 2.`
+"""
 
 from random import Random
 
@@ -20,6 +24,9 @@ CHOOSE = [
 ]
 
 
+UNKNOWN = "I don't know."
+
+
 def question_of(rng: Random, task: Task) -> str:
     return framed(rng, task) if task.context else task.question
 
@@ -30,32 +37,32 @@ def wrong_answer(rng: Random, task: Task, others: list[Task]) -> str:
     wrong = [n for n in task.near if n != task.answer]
     if kind < 0.82 and wrong:
         return rng.choice(wrong[:6])
-    if kind < 0.88 and task.answer != "I don't know.":
-        return "I don't know."
+    if kind < 0.88 and task.answer != UNKNOWN:
+        return UNKNOWN
     for other in others:
         if other.answer != task.answer and not {other.answer, task.answer} <= {"Yes.", "No."}:
             return other.answer
     return rng.choice(wrong) if wrong else "42"
 
 
-def verify(rng: Random, task: Task, others: list[Task]) -> tuple[str, str, tuple[int, int, float] | None]:
-    """The text, `Yes.` or `No.`, and where a right claim stands in it: there the model may learn it as an answer."""
+def own(answer: str) -> str:
+    """The model's own answer as the beginning of a judgement; one that is a sentence loses its capital and its stop."""
+    return f"I get {answer[0].lower() + answer[1:-1] if answer in ('Yes.', 'No.') else answer}."
+
+
+def verify(rng: Random, task: Task, others: list[Task]) -> tuple[str, str]:
     right = rng.random() < 0.5
     claim = task.answer if right else wrong_answer(rng, task, others)
-    if claim in task.accept:
-        right = True
-    template = "Question: {q}\nAnswer: {a}\nIs the answer right? Reply yes or no." if rng.random() < 0.6 else rng.choice(VERIFY)
-    before = template.index("{q}") < template.index("{a}")
-    question = question_of(rng, task)
-    start = template.index("{a}") + (len(question) - 3 if before else 0)
-    text = template.replace("{a}", "\0").replace("{q}", question).replace("\0", claim)
-    emphasis = (start, start + len(claim), 0.5) if right and before else None
-    return text, "Yes." if right else "No.", emphasis
+    template = "Question: {q}\nAnswer: {a}\nIs the answer right? Reply yes or no." if rng.random() < 0.7 else rng.choice(VERIFY)
+    text = template.replace("{a}", "\0").replace("{q}", question_of(rng, task)).replace("\0", claim)
+    if task.answer == UNKNOWN:
+        return text, UNKNOWN
+    return text, f"{own(task.answer)} {'Yes.' if right or claim in task.accept else 'No.'}"
 
 
 def draft(rng: Random, task: Task, others: list[Task]) -> tuple[str, str]:
     shown = task.answer if rng.random() < 0.45 else wrong_answer(rng, task, others)
-    template = "{q}\n\nDraft answer: {a}\nGive the right answer." if rng.random() < 0.65 else rng.choice(DRAFT)
+    template = "{q}\n\nDraft answer: {a}\nGive the right answer." if rng.random() < 0.7 else rng.choice(DRAFT)
     text = template.replace("{a}", "\0").replace("{q}", question_of(rng, task)).replace("\0", shown)
     return text, task.answer
 
@@ -73,7 +80,8 @@ def choose(rng: Random, task: Task, others: list[Task]) -> tuple[str, str]:
     rng.shuffle(candidates)
     listed = "\n".join(f"{i}. {c}" for i, c in enumerate(candidates, 1))
     template = "Question: {q}\nCandidates:\n{l}\nWhich candidate is right? Reply with its number."
-    if rng.random() > 0.6:
+    if rng.random() > 0.7:
         template = rng.choice(CHOOSE)
     text = template.replace("{l}", "\0").replace("{q}", question_of(rng, task)).replace("\0", listed)
-    return text, str(candidates.index(task.answer) + 1)
+    begin = UNKNOWN if task.answer == UNKNOWN else own(task.answer)
+    return text, f"{begin} Number {candidates.index(task.answer) + 1}."

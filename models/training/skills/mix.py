@@ -13,7 +13,7 @@ DIRECT = {
 }
 FORMS = ["verify", "draft", "choose"]
 # What the forms ask about; greetings cannot be right or wrong.
-ABOUT = {"add": 3, "sub": 3, "mul": 2, "compare": 2, "sort": 2, "reverse": 2, "upper": 1, "count": 2, "convert": 2, "read": 3, "unknown": 0.6}
+ABOUT = {"add": 3, "sub": 3, "mul": 2, "compare": 2, "sort": 2, "reverse": 2, "upper": 1, "convert": 2, "read": 3, "unknown": 0.6}
 SYSTEM = [
     "You are a helpful assistant.", "Answer briefly.", "You are a small model.", "Be short.", "You are a careful assistant.", "Reply with the answer only.",
     "You answer questions.", "Answer the question.", "You are one of three assistants.", "Think carefully.", "Be precise.", "Give short answers.",
@@ -51,13 +51,8 @@ def _one(rng: Random, weights: dict[str, float], about: dict[str, float]) -> Exa
         return Example(task.skill, [message], task.answer, task.accept, more=task.more)
     task = DIRECT[weighted(rng, about)](rng)
     others = [DIRECT[weighted(rng, about)](rng)]
-    message = {"role": "user"}
-    if skill == "verify":
-        message["content"], answer, emphasis = forms.verify(rng, task, others)
-        if emphasis:
-            message["emphasis"] = emphasis
-    else:
-        message["content"], answer = (forms.draft if skill == "draft" else forms.choose)(rng, task, others)
+    content, answer = getattr(forms, skill)(rng, task, others)
+    message = {"role": "user", "content": content}
     return Example(skill, [message], answer, task.accept if skill == "draft" else [], about=task.skill)
 
 
@@ -81,7 +76,7 @@ def example(rng: Random, weights: dict[str, float], about: dict[str, float] | No
     return made
 
 
-def conversation(rng: Random, made: Example, follow_up: float = 0.6) -> list[dict]:
+def conversation(rng: Random, made: Example, follow_up: float = 0.9) -> list[dict]:
     """The training form: with the answer, and sometimes further questions on the same context."""
     messages = [*made.messages, {"role": "assistant", "content": made.answer}]
     if made.more and rng.random() < follow_up:

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from random import Random
 
 from . import words as w
-from .task import Task, phrase
+from .task import Task, drilling, phrase
 
 Maker = Callable[[Random], str]
 
@@ -171,6 +171,8 @@ def _ask_missing(rng: Random, facts: list[Fact]) -> tuple[str, str, list[str]] |
 
 def read(rng: Random, missing: float = 0.14) -> Task:
     """One question on a context; `more` holds follow-up questions on the same one."""
+    if drilling(rng):
+        return recall(rng)
     while True:
         facts = _facts(rng)
         if facts:
@@ -186,6 +188,19 @@ def read(rng: Random, missing: float = 0.14) -> Task:
     return Task(skill, question, answer, near, context=context, more=[(q, a) for q, a, _ in asked[1:]])
 
 
+def recall(rng: Random) -> Task:
+    """The drill for reading: a few short facts of one kind, so that only the subject tells them apart, and all of them asked for."""
+    relation = rng.choice(RELATIONS)
+    other = relation.other(rng) if relation.other else ""
+    say, ask = (min(rng.choices(templates, k=3), key=len) for templates in (relation.say, relation.ask))
+    values = {relation.subject(rng): relation.value(rng) for _ in range(rng.choice([2, 3, 3, 4]))}
+    facts = [Fact(relation, subject, value, other) for subject, value in values.items()]
+    context = " ".join(f.fill(rng, [say]) for f in facts)
+    asked = [(f.fill(rng, [ask]), f.value) for f in rng.sample(facts, len(facts))]
+    (question, answer), *more = asked
+    return Task("read", question, answer, [f.value for f in facts], context=context, more=more)
+
+
 FRAMES = [
     "Text: {c}\nQuestion: {q}", "{c} {q}", "{c}\n{q}", "Read this: {c}\n\nNow answer: {q}", "{q}\n\n{c}", "Facts: {c}\n\n{q}",
     "Given this text: {c}\nAnswer this: {q}", "Here is what I know. {c} {q}", "Passage:\n{c}\n\nQ: {q}", "Use the text to answer.\n{c}\n\n{q}", "Story: {c} Question: {q}",
@@ -196,8 +211,8 @@ FRAMES = [
 def framed(rng: Random, task: Task) -> str:
     """The whole user text of a task that has a context. Two canonical forms take over half."""
     kind = rng.random()
-    if kind < 0.35:
+    if kind < 0.4:
         return f"Context:\n{task.context}\n\nQuestion: {task.question}"
-    if kind < 0.6:
+    if kind < 0.7:
         return f"{task.context}\n\n{task.question}"
     return phrase(rng, ["{f}"], f=rng.choice(FRAMES).format(c=task.context, q=task.question))

@@ -61,6 +61,14 @@ def count(rng: Random) -> Task:
     doubled = [c for c in word if word.count(c) > 1]
     if doubled and rng.random() < 0.5:
         letter = rng.choice(doubled)
-    n = word.count(letter)
-    near = [str(m) for m in (n - 1, n + 1, n + 2) if m >= 0]
-    return Task("count", phrase(rng, COUNT, c=letter, w=word), str(n), near)
+    near = [tally(word, letter, slip) for slip in (-1, 1, 2) if word.count(letter) + slip >= 0]
+    return Task("count", phrase(rng, COUNT, c=letter, w=word), tally(word, letter), near, accept=[str(word.count(letter))])
+
+
+def tally(word: str, letter: str, slip: int = 0) -> str:
+    """`b a1 n a2 n a3: 3`. Counting aloud, letter by letter, is what a small model can learn; the bare number is not."""
+    seen, spelled = 0, []
+    for c in word:
+        seen += c == letter
+        spelled.append(f"{c}{seen}" if c == letter else c)
+    return f"{' '.join(spelled)}: {seen + slip}"
