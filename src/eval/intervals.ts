@@ -1,4 +1,5 @@
 /** How sure a measured share is, and a difference between two that were measured on the same items. */
+import { TuttiError } from '../errors/error.ts';
 
 /** The middle 95 % of the standard normal distribution. */
 const Z = 1.959964;
@@ -32,7 +33,7 @@ export interface Difference extends Interval {
  * them got right and the other did not say anything, as in McNemar's test.
  */
 export function pairedDifference(ours: readonly boolean[], theirs: readonly boolean[]): Difference {
-  if (ours.length !== theirs.length) throw new RangeError('Paired figures need the same items.');
+  if (ours.length !== theirs.length) throw new TuttiError('internal_error', 'Paired figures need the same items.');
   let onlyOurs = 0;
   let onlyTheirs = 0;
   for (const [i, right] of ours.entries()) {

@@ -45,7 +45,7 @@ function trialsOf(target: Target, all: readonly Said[]): TargetTrials {
 const small: Target = { name: 'x:small', kind: 'model' };
 const large: Target = { name: 'x:large', kind: 'model' };
 const panel: Target = { name: 'panel', kind: 'orchestration' };
-const said = (rights: string): Said[] => [...rights].map((sign) => ({ right: sign === '1' }));
+const said = (rights: string): Said[] => rights.split('').map((sign) => ({ right: sign === '1' }));
 
 describe('summarize', () => {
   it('compares each target with the best single model on the same items', () => {

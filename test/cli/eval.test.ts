@@ -12,7 +12,8 @@ let url: string;
 /** An answer of one token, with its probability. */
 const said = (sum: number, logprob: number) => ({ tokens: [{ text: String(sum), logprob }] });
 const sumOf = (text: string): number => text.split('+').reduce((sum, part) => sum + Number.parseInt(part, 10), 0);
-const question = (input: { messages: readonly { content?: unknown }[] }): string => String(input.messages.at(-1)?.content);
+const question = (body: { readonly messages?: unknown }): string =>
+  String((body.messages as { content: string }[]).at(-1)?.content);
 
 beforeAll(async () => {
   workspace = await Workspace.create();
