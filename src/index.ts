@@ -49,6 +49,7 @@ export type * from './contracts/logger.ts';
 export type { Lease, ModelStatus, PoolMemory, Eviction } from './pool/contract.ts';
 export type { RankedModel } from './registry/ranking.ts';
 export type { RunStats, StatsQuery } from './runs/run-stats.ts';
+export type { ResumeRequest } from './composition/engine.ts';
 export type { Status } from './composition/status.ts';
 export type { BackendStatus } from './composition/backends.ts';
 export type { ServerMemory } from './composition/servers.ts';

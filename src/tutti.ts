@@ -7,12 +7,20 @@
  */
 import { isDeepStrictEqual } from 'node:util';
 import type { CountInput, PullProgress } from './contracts/backend.ts';
-import type { Answer, CallRequest, ExecuteRequest, Execution, RunInput, RunRequest } from './contracts/library.ts';
+import type {
+  Answer,
+  CallRequest,
+  ExecuteRequest,
+  Execution,
+  OrchestrateRequest,
+  RunInput,
+  RunRequest,
+} from './contracts/library.ts';
 import type { Logger } from './contracts/logger.ts';
 import type { EmbedInput, Operation } from './contracts/operations.ts';
 import type { Part } from './contracts/part.ts';
 import type { Plugin } from './contracts/plugin.ts';
-import type { ModelId } from './contracts/vocabulary.ts';
+import type { ModelId, RunId } from './contracts/vocabulary.ts';
 import { TuttiError } from './errors/error.ts';
 import { collectAnswer } from './composition/answer.ts';
 import type { Backends } from './composition/backends.ts';
@@ -21,7 +29,9 @@ import type { TuttiConfig } from './composition/config-schema.ts';
 import { cpuMeter, findGpus, systemMemory } from './composition/devices.ts';
 import { pullModel } from './composition/downloads.ts';
 import type { Measured } from './composition/measured.ts';
+import type { ResumeRequest } from './composition/engine.ts';
 import { LOCAL_MEDIA, type MediaAccess } from './composition/media.ts';
+import { toOrchestrateCall } from './composition/orchestrate-request.ts';
 import { sourceOf, type TuttiOptions } from './composition/options.ts';
 import { readSettings, type Settings, type SettingsSource } from './composition/settings.ts';
 import { gpuStatus, memoryStatus, type Status } from './composition/status.ts';
@@ -158,6 +168,68 @@ export class Tutti implements AsyncDisposable {
   /** The same, part by part. Leaving the iteration stops the run. Parts of the step `root` are the answer. */
   async *stream(request: RunRequest, access: MediaAccess = LOCAL_MEDIA): AsyncGenerator<Part> {
     yield* this.execute({ ...callOf(request), operation: 'chat', input: await toChatInput(request, access) }).parts;
+  }
+
+  /**
+   * Asks an orchestration that is given with the call, or a configured one by name. With `capability` and `numModels` in
+   * place of members the best models for the capability take part.
+   * Errors: `invalid_request` with the wrong key; those of `run`; `all_members_failed`, `no_consensus`.
+   *
+   * @example
+   * await tutti.orchestrate({ strategy: 'consensus', capability: 'reasoning', numModels: 3, input: 'What is 12 + 30?' });
+   */
+  async orchestrate(request: OrchestrateRequest, access: MediaAccess = LOCAL_MEDIA): Promise<Answer> {
+    return collectAnswer({ ...(await this.executeOrchestrated(request, 'finish', access)) });
+  }
+
+  /** The same as an execution, for those who want its parts. */
+  async executeOrchestrated(
+    given: OrchestrateRequest,
+    commit: ExecuteRequest['commit'] = 'first-content',
+    access: MediaAccess = LOCAL_MEDIA,
+  ): Promise<Execution> {
+    const { request, orchestration } = toOrchestrateCall(given);
+    const input = await toChatInput(request, access);
+    return this.execute({ ...callOf(request), operation: 'chat', input, ...(orchestration && { orchestration }), commit });
+  }
+
+  /**
+   * A model asks another: the best for the capability answers, never the one that asks.
+   * Errors: `feature_disabled` (`orchestrator.enable_collaboration`), those of `run`.
+   */
+  collaborate(
+    { from, ...request }: Omit<RunRequest, 'model' | 'requestedBy'> & { readonly from: ModelId },
+    access?: MediaAccess,
+  ): Promise<Answer> {
+    this.checkCollaboration();
+    return this.run({ ...request, requestedBy: this.#one(from).id }, access);
+  }
+
+  /** Throws `feature_disabled` when models may not ask each other. */
+  checkCollaboration(): void {
+    if (this.config.orchestrator.enable_collaboration) return;
+    throw new TuttiError('feature_disabled', 'Collaboration is switched off: orchestrator.enable_collaboration is false.');
+  }
+
+  /**
+   * Answers the question with which a run waits (its `status` is `waiting`); the run goes on under the same id.
+   * Errors: `run_not_found`, `not_waiting`, those of `run`.
+   */
+  async reply(id: RunId, reply: string, options: Omit<ResumeRequest, 'reply'> = {}): Promise<Answer> {
+    return collectAnswer(this.resume(id, { commit: 'finish', ...options, reply }));
+  }
+
+  /**
+   * Goes on with a run of an orchestration that waits for a reply, or failed: calls that had succeeded are not made again.
+   * Such runs are kept in memory for a day. Errors: `run_not_found`, `not_waiting`.
+   */
+  resume(id: RunId, options: ResumeRequest = {}): Execution {
+    return this.#system.engine.resume(id, options);
+  }
+
+  /** The question with which a run waits; null when it does not wait. */
+  questionOf(id: RunId): string | null {
+    return this.#system.engine.questionOf(id);
   }
 
   /** One model, many inputs, at once. A result for each, in order; an input that fails does not stop the others. */

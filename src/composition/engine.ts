@@ -360,6 +360,7 @@ function routeRequest(request: ExecuteRequest): RouteRequest {
     requiresSpeed,
     commit,
     policy,
+    requestedBy,
   } = request;
   return {
     target: model === undefined || model === 'auto' ? (capability ?? model ?? null) : model,
@@ -373,6 +374,7 @@ function routeRequest(request: ExecuteRequest): RouteRequest {
     ...(complexity !== undefined && { complexity }),
     ...(requiresSpeed !== undefined && { requiresSpeed }),
     ...(policy !== undefined && { policy }),
+    ...(requestedBy !== undefined && { requestedBy }),
   };
 }
 

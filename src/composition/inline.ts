@@ -27,7 +27,7 @@ const NUM_MODELS = 3;
 export function inlineOrchestration(given: InlineOrchestration, options: InlineOptions): Orchestration {
   const definition = options.strategies.get(given.strategy);
   if (definition === undefined) throw unknownStrategy(given.strategy, options.strategies.keys());
-  const schema = entrySchema(definition);
+  const schema = z.looseObject({ ...shapeOf(entrySchema(definition)), capability: z.string(), num_models: z.number() });
   const { common, own } = splitCommon(fromCamel(schema, { ...given }) as Record<string, unknown>);
   const config = parse(definition.config, withModels(definition, own, options));
   const orchestration = new Orchestration({

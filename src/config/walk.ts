@@ -15,10 +15,13 @@ export function unwrap(schema: AnySchema): AnySchema {
   }
 }
 
-/** The keys of an object schema, or null when it is not one. */
+/** The keys of an object schema, those of all objects of a union, or null when there is none. */
 export function shapeOf(schema: AnySchema): Readonly<Record<string, AnySchema>> | null {
-  const def = unwrap(schema)._zod.def as { type: string; shape?: Record<string, AnySchema> };
-  return def.type === 'object' && def.shape !== undefined ? def.shape : null;
+  const def = unwrap(schema)._zod.def as { type: string; shape?: Record<string, AnySchema>; options?: readonly AnySchema[] };
+  if (def.type === 'object' && def.shape !== undefined) return def.shape;
+  if (def.type !== 'union' || def.options === undefined) return null;
+  const shapes = def.options.map(shapeOf).filter((shape) => shape !== null);
+  return shapes.length === 0 ? null : Object.assign({}, ...shapes);
 }
 
 /** What the values of a record schema are, or null when it is not one. */

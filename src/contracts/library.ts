@@ -55,6 +55,8 @@ export interface CallRequest {
   readonly requiresSpeed?: boolean;
   /** How to choose among several models, in place of `routing.policy`. */
   readonly policy?: Policy;
+  /** The model on whose behalf this is asked (`collaborate`): it does not answer itself. */
+  readonly requestedBy?: ModelId;
   /** What this call changes of the orchestration that answers it. */
   readonly overrides?: CallOverrides;
   /** What the whole run may consume. */
@@ -73,6 +75,18 @@ export interface RunRequest extends CallRequest {
   readonly toolChoice?: ToolChoice;
   readonly responseFormat?: ResponseFormat;
 }
+
+/**
+ * What `orchestrate` takes beside what `run` does: a strategy with the keys of its config, in camelCase or as in the file
+ * (`confidenceThreshold`, `numModels`), units as there; or a policy, to choose one model.
+ */
+export type OrchestrateRequest = Omit<RunRequest, 'model'> & {
+  /** The name of a configured orchestration; nothing else of a strategy is given then. */
+  readonly orchestration?: string;
+  /** `handoff`, `consensus` …, or a policy: `performance`, `accuracy`, `cost`, `balanced`. */
+  readonly strategy?: string;
+  readonly [key: string]: unknown;
+};
 
 /** One of the `n` answers of a call. */
 export interface Choice {

@@ -209,13 +209,11 @@ class Draft {
       model,
       text: this.#text.join(''),
       reasoning: this.#reasoning.length === 0 ? null : this.#reasoning.join(''),
-      toolCalls: this.#calls
-        .filter(Boolean)
-        .map((call): ToolCall => ({
-          id: call.id,
-          type: 'function',
-          function: { name: call.name, arguments: call.arguments.join('') },
-        })),
+      toolCalls: this.#calls.filter(Boolean).map((call): ToolCall => ({
+        id: call.id,
+        type: 'function',
+        function: { name: call.name, arguments: call.arguments.join('') },
+      })),
       finishReason: this.#finish.reason,
       confidence: this.#finish.confidence,
       ...(this.#artifact !== undefined && { artifact: this.#artifact }),

@@ -126,14 +126,12 @@ class StrategyHost implements StrategyContext<unknown> {
   get settings(): StrategySettings {
     return this.#run.effects.settings;
   }
-  describe(target: string): ModelDescriptor | null {
-    return this.#run.effects.describe(target);
-  }
-  find(capability: Capability, count: number): readonly ModelId[] {
-    return this.#run.effects.find(capability, count);
-  }
 
-  call(key: string, target: string, request: StrategyRequest, options: ChildOptions = {}): ChildRun {
+  // Properties and not methods, so that a strategy may take its context apart.
+  readonly describe = (target: string): ModelDescriptor | null => this.#run.effects.describe(target);
+  readonly find = (capability: Capability, count: number): readonly ModelId[] => this.#run.effects.find(capability, count);
+
+  readonly call = (key: string, target: string, request: StrategyRequest, options: ChildOptions = {}): ChildRun => {
     const { definition, effects, clock, tellContent = false } = this.#run;
     if (this.#children.has(key)) {
       throw new TuttiError('internal_error', `The strategy ${definition.strategy} used the step key ${key} twice.`);
@@ -161,7 +159,7 @@ class StrategyHost implements StrategyContext<unknown> {
     });
     this.#children.set(key, child);
     return child;
-  }
+  };
 
   #optionsFor(
     step: StepPath,
@@ -172,7 +170,7 @@ class StrategyHost implements StrategyContext<unknown> {
     return { ...this.#run.options, step, signal, wantsConfidence: confidence && operation === 'chat' };
   }
 
-  report(report: StrategyReport): void {
+  readonly report = (report: StrategyReport): void => {
     if (report.type === 'result') {
       this.#shown.set(report.key, report.content);
       const child = this.#children.get(report.key);
@@ -180,14 +178,14 @@ class StrategyHost implements StrategyContext<unknown> {
       return;
     }
     this.#run.effects.report(report);
-  }
+  };
 
   #tell(child: MemberRun, role?: string): void {
     const result = child.result(this.#shown.get(child.key));
     this.#run.effects.result(child.key, role === undefined ? result : { ...result, role });
   }
 
-  async waitForUser(key: string, question: string): Promise<string> {
+  readonly waitForUser = async (key: string, question: string): Promise<string> => {
     const step = childStep(this.#run.options.step, key);
     if (this.#questions.has(key)) {
       throw new TuttiError('internal_error', `The strategy ${this.#run.definition.strategy} asked by the key ${key} twice.`);
@@ -196,16 +194,16 @@ class StrategyHost implements StrategyContext<unknown> {
     const reply = this.#journal.reply(step);
     if (reply !== undefined) return reply;
     throw new TuttiError('awaiting_input', question, { details: { step } });
-  }
+  };
 
-  rethrow(thrown: unknown): MemberError {
+  readonly rethrow = (thrown: unknown): MemberError => {
     const { options } = this.#run;
     if (options.signal.aborted) throw TuttiError.from(options.signal.reason);
     const error = TuttiError.from(thrown, 'backend_error');
     if (error.code === 'awaiting_input' || error.code === 'internal_error') throw error;
     if (error.code === 'deadline_exceeded' && options.deadline !== undefined && this.clock.now() >= options.deadline) throw error;
     return { code: error.code, message: error.message, retryable: error.retryable };
-  }
+  };
 
   /** Stops what is still at work, and waits for it. */
   async stop(): Promise<void> {

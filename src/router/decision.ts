@@ -33,6 +33,10 @@ export class Decision {
       isHere: (model) => this.#isHere(model),
       blocked: (model) => options.breakers.check(model.id, model.backend),
     });
+    const { requestedBy } = request;
+    if (requestedBy !== undefined) {
+      this.selection.exclude({ model: requestedBy, reason: 'it is the model that asks', code: 'no_model_for_capability' });
+    }
   }
 
   /** The request named a model, an alias or a capability. */

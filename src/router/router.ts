@@ -53,6 +53,8 @@ export interface RouteRequest extends FeatureOverrides {
   readonly metadata?: Readonly<Record<string, unknown>>;
   /** In place of `routing.policy`. */
   readonly policy?: Policy;
+  /** The model that asks: it does not answer itself. */
+  readonly requestedBy?: ModelId;
 }
 
 export interface RouterOptions {

@@ -24,6 +24,8 @@ export interface Exclusion {
 /** Why a model cannot answer this request, or null. */
 export function unfit(model: ModelDescriptor, operation: string, task: TaskFeatures): Omit<Exclusion, 'model'> | null {
   if (!model.operations.includes(operation)) return cannot(model, operation);
+  // An orchestration's members are looked at when they are called.
+  if (model.backend === null) return null;
   if (task.hasImages && !model.capabilities.includes('vision')) return NO_VISION;
   if (task.hasTools && !model.capabilities.includes('tool_calling')) return NO_TOOLS;
   // The estimate may be a third too high; the model itself counts exactly.
@@ -109,6 +111,7 @@ export class Selection {
   }
 
   exclude(exclusion: Exclusion): void {
+    this.#seen.add(exclusion.model);
     if (this.#excluded.length < MAX_EXCLUDED) this.#excluded.push(exclusion);
   }
 

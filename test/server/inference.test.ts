@@ -31,7 +31,13 @@ describe('inference', () => {
       usage: { input_tokens: 2, output_tokens: 2 },
       tutti: {
         run_id: headers.get('x-tutti-run-id'),
+        task: 'Hello there',
+        status: 'completed',
         confidence: null,
+        review: 'none',
+        model_results: {},
+        conflicts: [],
+        decisions: [],
         models_used: ['fake:echo'],
         fallback_chain: ['fake:echo'],
         execution_time_ms: expect.any(Number),
