@@ -17,10 +17,11 @@ import type { Ask, AskedAnswer } from '../ask.ts';
 import { argumentsOf, type FoundCall } from './call-shapes.ts';
 import { checkArguments } from './coercion.ts';
 import { readToolCalls, type Place } from './reader.ts';
+import type { INTERPRET_SOURCES } from './schema.ts';
 import { toolIndex, type ToolIndex } from './tool-index.ts';
 
 /** By which rung of the ladder the calls were found. */
-export type InterpretSource = 'structured' | 'parsed' | 'repaired' | 'model' | 'none';
+export type InterpretSource = (typeof INTERPRET_SOURCES)[number];
 
 /** What is known of a model's answer: its text, or the whole message. */
 export interface InterpretInput {
@@ -139,7 +140,7 @@ export function repairPrompt(call: string, error: string): string {
 }
 
 /** What the rungs without a model make of an answer. */
-interface AnswerReading {
+export interface AnswerReading {
   readonly calls: readonly ToolCall[];
   readonly source: InterpretSource;
   readonly confidence: number;
@@ -150,9 +151,9 @@ interface AnswerReading {
   readonly written: string;
 }
 
-/** The rungs without a model. Pure. */
+/** The rungs without a model. Pure. `before`: what was said ahead of the text, and shown already. */
 export function readAnswer(
-  input: Pick<InterpretInput, 'text' | 'message' | 'tools'>,
+  input: Pick<InterpretInput, 'text' | 'message' | 'tools'> & { readonly before?: string },
   tools = toolIndex(input.tools),
 ): AnswerReading {
   const text = input.message?.content ?? input.text ?? '';
@@ -170,7 +171,7 @@ export function readAnswer(
       written,
     };
   }
-  const reading = readToolCalls(text, tools);
+  const reading = readToolCalls(text, tools, input.before);
   const checked = checkAll(reading.calls, tools);
   const place = reading.place;
   const meant = reading.meant || checked.calls.length > 0;

@@ -8,7 +8,7 @@ import { plainName } from './literal.ts';
 import { readMarked } from './markers.ts';
 import { readScript } from './script.ts';
 import { readSequence, readWhole } from './sequence.ts';
-import { toolIndex, type ToolIndex } from './tool-index.ts';
+import { toolIndex, ToolIndex } from './tool-index.ts';
 
 /** How a call stood in the text: by a mark, as all there is, in a code fence, or on lines of its own between prose. */
 export type Place = 'marked' | 'alone' | 'fenced' | 'script' | 'line';
@@ -24,11 +24,17 @@ export interface Reading {
   readonly meant: boolean;
 }
 
-/** The calls of a text. */
-export function readToolCalls(text: string, tools: readonly ToolDefinition[] | ToolIndex): Reading {
-  const index = 'find' in tools && !Array.isArray(tools) ? (tools as ToolIndex) : toolIndex(tools as readonly ToolDefinition[]);
+/** The calls of a text. `before` is what was said ahead of it, which may say that a call is only shown. */
+export function readToolCalls(text: string, tools: readonly ToolDefinition[] | ToolIndex, before = ''): Reading {
+  const index = tools instanceof ToolIndex ? tools : toolIndex(tools);
   const open = withoutThoughts(text);
-  return marked(open, index) ?? alone(open, index) ?? fenced(open, index) ?? lines(open, index) ?? nothing(open, index);
+  return (
+    marked(open, index) ??
+    (before.trim() === '' ? alone(open, index) : null) ??
+    fenced(open, index, before) ??
+    lines(open, index, before) ??
+    nothing(open, index)
+  );
 }
 
 /** Thoughts are blanked: what is weighed there is not done. */
@@ -79,7 +85,7 @@ function bareText(text: string): string {
 }
 
 /** Fences that hold nothing but calls, or else a short program that makes them. */
-function fenced(text: string, tools: ToolIndex): Reading | null {
+function fenced(text: string, tools: ToolIndex, earlier: string): Reading | null {
   for (const [place, read] of [['fenced', readWhole] as const, ['script', readScript] as const]) {
     const calls: FoundCall[] = [];
     let before = text;
@@ -90,18 +96,24 @@ function fenced(text: string, tools: ToolIndex): Reading | null {
       addNew(calls, found);
       return '';
     });
-    if (calls.length > 0) return between(calls, place, before, rest);
+    if (calls.length > 0) return between(calls, place, earlier + before, rest);
   }
   return null;
 }
 
 /** Calls on lines of their own. */
-function lines(text: string, tools: ToolIndex): Reading | null {
+function lines(text: string, tools: ToolIndex, earlier: string): Reading | null {
   const calls: FoundCall[] = [];
   let before = '';
   let rest = '';
   let at = 0;
   while (at < text.length) {
+    const fence = /^[ \t]*```[\s\S]*?(?:\n[ \t]*```[^\n]*(?:\n|$)|$)/.exec(text.slice(at))?.[0];
+    if (fence !== undefined) {
+      rest += fence;
+      at += fence.length;
+      continue;
+    }
     const lineEnd = text.indexOf('\n', at) < 0 ? text.length : text.indexOf('\n', at) + 1;
     const found = callsOfLine(text, at, text.slice(at, lineEnd), tools);
     if (found !== null) {
@@ -113,7 +125,7 @@ function lines(text: string, tools: ToolIndex): Reading | null {
     rest += text.slice(at, lineEnd);
     at = lineEnd;
   }
-  return calls.length === 0 ? null : between(calls, 'line', before, rest);
+  return calls.length === 0 ? null : between(calls, 'line', earlier + before, rest);
 }
 
 /** List signs, a label, quotes and brackets that nobody closes may stand before; only signs behind. */

@@ -18,6 +18,8 @@ export interface KnownTool {
 /** Prefixes that providers put before names. */
 const PREFIX = /^(?:functions?|tools?|default_api|api|namespace|print)[.:/]/i;
 
+const PREFIXES = ['function', 'functions', 'tool', 'tools', 'defaultapi', 'api', 'namespace', 'print'];
+
 export class ToolIndex {
   readonly tools: readonly KnownTool[];
   readonly #exact = new Map<string, KnownTool>();
@@ -46,6 +48,22 @@ export class ToolIndex {
     const short = bare.replace(PREFIX, '');
     if (short !== bare) return this.find(short);
     return this.#last.get(loosely(bare)) ?? null;
+  }
+
+  /** Whether a written name means a tool. */
+  isName(name: string): boolean {
+    return this.find(name) !== null;
+  }
+
+  /** Whether a word may become the name of a tool when more is written. */
+  mayBecomeName(word: string): boolean {
+    const loose = loosely(word);
+    const short = loosely(word.replace(PREFIX, ''));
+    const known = [...this.#loose.keys(), ...this.#last.keys()];
+    return (
+      known.some((name) => name.startsWith(loose) || name.startsWith(short)) ||
+      PREFIXES.some((prefix) => prefix.startsWith(loose))
+    );
   }
 
   /** Whether a written name means a tool by more than its last segment: what may be looked for inside other text. */
