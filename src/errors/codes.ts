@@ -181,6 +181,10 @@ export const ERROR_CODES = {
     422,
   ),
   unknown_member: invalid('A member named in `members` does not belong to the orchestration. The message names those that do.'),
+  conversation_limit: invalid(
+    'The conversation has had as many turns as its limit allows. Raise it, or fork the conversation at an earlier message.',
+    409,
+  ),
   awaiting_input: invalid(
     'The run waits for an answer: `POST /api/runs/{id}/reply` with `{reply}` goes on with it. The message is the question.',
     409,
