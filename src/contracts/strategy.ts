@@ -23,8 +23,8 @@ export interface ChildRun extends AsyncIterable<Part> {
   readonly key: string;
   readonly step: StepPath;
   /**
-   * The whole answer. Errors: the child's own; `member_timeout` when its time was over; `cancelled` when the strategy
-   * stopped it.
+   * The whole answer; after an iteration to the end, what was iterated. Errors: the child's own; `member_timeout` when its
+   * time was over; `cancelled` when the strategy stopped it.
    */
   answer(): Promise<ChildAnswer>;
   /**

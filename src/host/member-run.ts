@@ -41,6 +41,8 @@ export class MemberRun implements ChildRun {
   readonly #trace: Part[] = [];
   readonly #over = deferred<void>();
   #taken = false;
+  /** Ended well, so that `answer` needs no iteration. */
+  #complete = false;
   #startedAt = 0;
   #ms = 0;
   #model: ModelId;
@@ -61,11 +63,12 @@ export class MemberRun implements ChildRun {
   }
 
   async answer(): Promise<ChildAnswer> {
-    const { replay } = this.#options;
-    for await (const _part of this) {
-      // The draft has it.
+    if (!this.#complete) {
+      for await (const _part of this) {
+        // The draft has it.
+      }
     }
-    return replay?.answer ?? this.#draft.answer(this.key, this.#model, this.#usage);
+    return this.#options.replay?.answer ?? this.#draft.answer(this.key, this.#model, this.#usage);
   }
 
   [Symbol.asyncIterator](): AsyncGenerator<Part> {
@@ -142,6 +145,7 @@ export class MemberRun implements ChildRun {
   #end(error: TuttiError | null, entry: JournalEntry | null): void {
     if (this.#startedAt > 0) this.#ms = this.#options.clock.monotonic() - this.#startedAt;
     if (error !== null) this.#error = { code: error.code, message: error.message, retryable: error.retryable };
+    else this.#complete = true;
     this.#options.onEnd(this, entry);
     this.#over.resolve();
   }
