@@ -29,6 +29,18 @@ const orchestrationEntry = z.looseObject({ strategy: z.string().min(1) });
 
 const named = (pattern: RegExp, what: string): z.ZodString => z.string().regex(pattern, what);
 
+/** `interpreter:`: how tool calls are read that models write in their own ways. */
+const interpreterSchema = z
+  .strictObject({
+    model: z.string().min(1).default('embedded:tools').describe('Mends calls that cannot be read or do not fit their schema.'),
+    context_window: z.int().min(64).optional().describe('Tokens, when it is less than the model’s own.'),
+    read: z
+      .boolean()
+      .default(true)
+      .describe('Read calls in the text of every answer to a request with tools. Off: only by `/api/tools/interpret`.'),
+  })
+  .describe('How tool calls are read that models write in their own ways.');
+
 export const configSchema = z.strictObject({
   server: serverSchema.prefault({}),
   /** Where the database, downloads and logs live. Relative to the config file. */
@@ -52,6 +64,7 @@ export const configSchema = z.strictObject({
   orchestrations: z.record(z.string().min(1), orchestrationEntry).default({}),
   runs: runsSchema.prefault({}),
   review: reviewSchema.prefault({}),
+  interpreter: interpreterSchema.prefault({}),
 });
 /** The validated config, in the file's spelling: snake_case, seconds, MiB. */
 export type TuttiConfig = z.output<typeof configSchema>;

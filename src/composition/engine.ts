@@ -17,6 +17,7 @@ import { questionOf, type AnyStrategyDefinition, type StrategyRequest, type Stra
 import { costOf, type Usage } from '../contracts/usage.ts';
 import { DEFAULT_PRIORITY, type BackendId, type Capability, type ModelId, type RunId } from '../contracts/vocabulary.ts';
 import { TuttiError } from '../errors/error.ts';
+import { Channel } from '../lib/channel.ts';
 import { deferred, type Deferred } from '../lib/deferred.ts';
 import type { Lease } from '../pool/contract.ts';
 import type { Pool } from '../pool/pool.ts';
@@ -24,6 +25,9 @@ import type { Registry } from '../registry/registry.ts';
 import type { Open } from '../router/attempt.ts';
 import type { Dispatcher } from '../router/dispatcher.ts';
 import type { RouteRequest, Router } from '../router/router.ts';
+import type { Ask } from '../arbiter/ask.ts';
+import { createInterpreter } from '../arbiter/interpreter/interpreter.ts';
+import { Authors } from '../host/authors.ts';
 import { Journal } from '../host/journal.ts';
 import type { ReviewLimits } from '../runs/recorder.ts';
 import { ROOT } from '../runs/run-tree.ts';
@@ -32,9 +36,12 @@ import { detailsOf } from './answer.ts';
 import { withConfidence, type Calibrate } from './confident-model.ts';
 import { inlineOrchestration } from './inline.ts';
 import { withImageBytes } from './image-bytes.ts';
+import { describeImages, hasImages, type AskVision } from './image-description.ts';
 import { withBudget, type Orchestration } from './orchestration.ts';
 import { ResumableRuns, type ResumableRun } from './resumable-runs.ts';
 import { RunScope, type ScopeEffects } from './run-scope.ts';
+import { withToolReading } from './tool-reading.ts';
+import { collectAsked } from './asked.ts';
 
 /** What one state of the config decides. */
 export interface Snapshot {
@@ -53,6 +60,8 @@ export interface EngineOptions {
   readonly strategies: () => ReadonlyMap<string, AnyStrategyDefinition>;
   readonly calibrate: Calibrate;
   readonly settings: () => StrategySettings;
+  /** `interpreter:` */
+  readonly tools: () => { readonly read: boolean; readonly interpreter: ModelId | null };
   /** `review:` */
   readonly review: () => ReviewLimits;
 }
@@ -83,6 +92,7 @@ export class Engine {
       describe: (...what) => this.#describe(...what),
       find: ({ snapshot, request }, capability, count) => this.#find(snapshot, request, capability, count),
       settings: () => options.settings(),
+      authors: new Authors(),
     };
   }
 
@@ -157,16 +167,7 @@ export class Engine {
     };
     const options = withBudget(plain, request.budget, clock);
     const scope = new RunScope({ snapshot, recorder, request, journal: earlier.journal, inline, effects: this.#effects });
-    const dispatched = snapshot.dispatcher.dispatch({
-      decision,
-      operation: request.operation,
-      input: request.input,
-      options,
-      commit: request.commit ?? 'first-content',
-      open: this.#open(scope),
-      isOrchestration: (id) => scope.orchestration(id) !== undefined,
-      onFallback: (fallback) => recorder.fallback(fallback),
-    });
+    const dispatched = this.#answering(scope, decision, request, options);
     const orchestrated = decision.candidates.some(({ model }) => scope.orchestration(model) !== undefined);
     const task = questionOf(request);
     const details = (): RunDetails => detailsOf(recorder.record(), scope.outcome, task, this.#options.review());
@@ -210,22 +211,13 @@ export class Engine {
     options: CallOptions,
     name: string,
   ): AsyncGenerator<Part> {
-    const { snapshot, recorder } = scope;
+    const { snapshot } = scope;
     const { step } = options;
     const now = (): number => this.#options.clock.now();
     yield { type: 'step-start', step, parent: parentOf(step), kind: 'member', name, model: null, at: now() };
     try {
       const decision = snapshot.router.route({ ...routeRequest({ ...scope.request, ...request }), target, backend: undefined });
-      yield* snapshot.dispatcher.dispatch({
-        decision,
-        operation: request.operation,
-        input: withinBudget(request, options),
-        options,
-        // Who wants a whole answer is shown nothing of a member that fails half-way, so the strategy may ask another.
-        commit: scope.request.commit ?? 'first-content',
-        open: this.#open(scope),
-        onFallback: (fallback) => recorder.fallback(fallback),
-      });
+      yield* this.#answering(scope, decision, { operation: request.operation, input: withinBudget(request, options) }, options);
       yield { type: 'step-end', step, outcome: 'completed', at: now() };
     } catch (thrown) {
       const error = TuttiError.from(thrown);
@@ -244,6 +236,62 @@ export class Engine {
       resolve: (target) => registry.resolve(target),
       clock,
     });
+  }
+
+  /** The parts of the answer to a call, at the root or below an orchestration. */
+  #answering(
+    scope: RunScope,
+    decision: RouteDecision,
+    { operation, input }: StrategyRequest,
+    options: CallOptions,
+  ): AsyncIterable<Part> {
+    const dispatch = (seen: StrategyRequest['input'], decided = decision): AsyncIterable<Part> =>
+      scope.snapshot.dispatcher.dispatch({
+        decision: decided,
+        operation,
+        input: seen,
+        options,
+        // Who wants a whole answer is shown nothing of one that fails half-way, so that another can be given.
+        commit: scope.request.commit ?? 'first-content',
+        open: this.#open(scope),
+        isOrchestration: (id) => scope.orchestration(id) !== undefined,
+        onFallback: (fallback) => scope.recorder.fallback(fallback),
+      });
+    if (operation !== 'chat' || !hasImages(input as ChatInput) || this.#sees(scope, decision)) return dispatch(input);
+    return this.#described(scope, input as ChatInput, options, dispatch);
+  }
+
+  /** Whether the first candidate can see, or calls members of its own that are asked the same, or nobody could describe. */
+  #sees(scope: RunScope, { candidates }: RouteDecision): boolean {
+    const id = candidates[0]?.model ?? '';
+    if (scope.orchestration(id) !== undefined) return true;
+    const known = this.#options.registry.get(id);
+    return (
+      known === undefined ||
+      known.capabilities.includes('vision') ||
+      this.#find(scope.snapshot, scope.request, 'vision', 1).length === 0
+    );
+  }
+
+  async *#described(
+    scope: RunScope,
+    input: ChatInput,
+    options: CallOptions,
+    dispatch: (input: ChatInput) => AsyncIterable<Part>,
+  ): AsyncGenerator<Part> {
+    const steps = new Channel<Part>();
+    const ask: AskVision = async (question, key) => {
+      const step = `${options.step}/${key}`;
+      const parts = this.#callMember(scope, 'vision', { operation: 'chat', input: question }, { ...options, step }, key);
+      return (await collectAsked(parts, step, (part) => steps.push(part))).text;
+    };
+    const described = describeImages(input, ask);
+    described.then(
+      () => steps.close(),
+      () => steps.close(),
+    );
+    yield* steps;
+    yield* dispatch(await described);
   }
 
   /** What a target is, for strategies: null where it may be several models. */
@@ -314,7 +362,35 @@ export class Engine {
       };
       const { id: principal } = scope.request.principal ?? LOCAL_PRINCIPAL;
       const model = withImageBytes(held.model, principal !== LOCAL_PRINCIPAL.id);
-      return { model: spending(withConfidence(model, this.#options.calibrate)), release };
+      const confident = withConfidence(model, this.#options.calibrate);
+      return { model: spending(this.#readingTools(scope, confident)), release };
+    };
+  }
+
+  #readingTools(scope: RunScope, model: Model): Model {
+    const { interpreter } = this.#options.tools();
+    if (!this.#options.tools().read) return model;
+    return withToolReading(model, {
+      // The interpreter's own calls are taken as they are.
+      applies: ({ step }) => !step.includes(INTERPRETER_STEP),
+      interpreter: (options) => createInterpreter({ model: interpreter, ask: this.#asking(scope, options) }),
+      nameCall: ({ step }, index, id) => scope.nameCall(step, index, id),
+      onUnclear: () => void (scope.unclearToolCalls = true),
+    });
+  }
+
+  /** For parts of Tutti that ask a model on their own: its steps come below those of the call that it is for. */
+  #asking(scope: RunScope, options: CallOptions): Ask {
+    return async (target, input, { signal, key = 'ask' }) => {
+      const step = `${options.step}${INTERPRETER_STEP}${key}`;
+      const parts = this.#callMember(
+        scope,
+        target,
+        { operation: 'chat', input },
+        { ...options, step, signal, wantsConfidence: true },
+        key,
+      );
+      return collectAsked(parts, step, (part) => scope.recorder.accept(part));
     };
   }
 
@@ -377,6 +453,9 @@ function routeRequest(request: ExecuteRequest): RouteRequest {
     ...(requestedBy !== undefined && { requestedBy }),
   };
 }
+
+/** Begins the steps of what the interpreter asks. */
+const INTERPRETER_STEP = '/interpreter:';
 
 /** The decision where the request brought its own orchestration. */
 function decisionFor({ descriptor }: Orchestration): RouteDecision {

@@ -3,6 +3,7 @@ import type { ModelDescriptor } from '../contracts/model.ts';
 import type { CallOverrides, Conflict, Decision, ModelResult, Outcome, StrategyReport } from '../contracts/orchestrated.ts';
 import type { StrategySettings } from '../contracts/strategy.ts';
 import type { Capability, ModelId, StepPath } from '../contracts/vocabulary.ts';
+import type { Authors } from '../host/authors.ts';
 import type { Journal } from '../host/journal.ts';
 import type { HostEffects } from '../host/strategy-host.ts';
 import type { RunRecorder } from '../runs/recorder.ts';
@@ -15,6 +16,7 @@ export interface ScopeEffects {
   describe(scope: RunScope, target: string): ModelDescriptor | null;
   find(scope: RunScope, capability: Capability, count: number): readonly ModelId[];
   readonly settings: () => StrategySettings;
+  readonly authors: Authors;
 }
 
 export interface RunScopeOptions {
@@ -61,6 +63,18 @@ export class RunScope implements RunEffects {
     return this.#outcome;
   }
 
+  /** Tool calls were meant that could not be made out. */
+  unclearToolCalls = false;
+
+  /**
+   * The id that a tool call goes out with. Below an orchestration it names run and step, so that it is like no other, and the
+   * results find the member that made it.
+   */
+  nameCall(step: StepPath, index: number, id: string): string {
+    if (this.#started.size === 0) return id;
+    return `call_${this.recorder.id.replace(/^run_/, '')}_${hash(step)}_${index}`;
+  }
+
   orchestration(id: ModelId): Orchestration | undefined {
     return this.inline?.descriptor.id === id ? this.inline : this.snapshot.orchestrations.get(id);
   }
@@ -89,6 +103,9 @@ export class RunScope implements RunEffects {
       report: (report) => this.#report(report),
       result: (key, result) => this.#result(outermost, key, result),
       settings: effects.settings(),
+      authorOf: (request) => effects.authors.of(orchestration.descriptor.id, request),
+      authored: (answer, target, request) =>
+        effects.authors.record(orchestration.descriptor.id, answer, target, request, this.request),
     };
   }
 
@@ -114,4 +131,11 @@ export class RunScope implements RunEffects {
     const { message, data } = report;
     outcome.decisions = [...outcome.decisions, { message, ...(data && { data }) } satisfies Decision];
   }
+}
+
+/** FNV-1a, in base 36: short, and the same for the same step. */
+function hash(text: string): string {
+  let state = 0x811c9dc5;
+  for (let i = 0; i < text.length; i++) state = Math.imul(state ^ text.charCodeAt(i), 0x01000193);
+  return (state >>> 0).toString(36);
 }

@@ -11,7 +11,7 @@ import type { Backend } from '../contracts/backend.ts';
 import type { Clock } from '../contracts/clock.ts';
 import type { Logger } from '../contracts/logger.ts';
 import type { Plugin } from '../contracts/plugin.ts';
-import type { BackendId } from '../contracts/vocabulary.ts';
+import type { BackendId, ModelId } from '../contracts/vocabulary.ts';
 import { TuttiError } from '../errors/error.ts';
 import { systemClock } from '../lib/clock.ts';
 import { Pool } from '../pool/pool.ts';
@@ -145,13 +145,26 @@ export class System implements AsyncDisposable {
       strategies: () => this.#settings.kinds.strategies,
       calibrate: (model, confidence) => this.measured.calibrate(model, confidence),
       review: () => this.#reviewLimits,
-      settings: () => ({ interpreter: null, collaboration: this.config.orchestrator.enable_collaboration }),
+      tools: () => ({ read: this.config.interpreter.read, interpreter: this.#interpreterModel }),
+      settings: () => ({ interpreter: this.#interpreterModel, collaboration: this.config.orchestrator.enable_collaboration }),
     });
   }
 
   /** The validated config, frozen. After a reload another object. */
   get config(): TuttiConfig {
     return this.#settings.loaded.config;
+  }
+
+  /** null when there is no such model, as in a lean installation without its runner. */
+  get #interpreterModel(): ModelId | null {
+    const { model } = this.config.interpreter;
+    try {
+      this.registry.resolve(model);
+      return model;
+    } catch (error) {
+      if (TuttiError.isInstance(error)) return null;
+      throw error;
+    }
   }
 
   get #reviewLimits(): ReviewLimits {

@@ -4,9 +4,10 @@
  * A strategy ends when its generator ends. Children that are still at work then are stopped and waited for, so that
  * nothing computes for an answer that has been given.
  */
+import type { ChatInput } from '../contracts/chat.ts';
 import type { Clock } from '../contracts/clock.ts';
 import type { CallOptions, ModelDescriptor } from '../contracts/model.ts';
-import type { CallOverrides, ModelResult, StrategyReport } from '../contracts/orchestrated.ts';
+import type { CallOverrides, ChildAnswer, ModelResult, StrategyReport } from '../contracts/orchestrated.ts';
 import type { Part } from '../contracts/part.ts';
 import type {
   AnyStrategyDefinition,
@@ -20,6 +21,7 @@ import type {
 import type { Capability, ModelId, StepPath } from '../contracts/vocabulary.ts';
 import { TuttiError } from '../errors/error.ts';
 import { Channel } from '../lib/channel.ts';
+import { followUp, type Author } from './authors.ts';
 import { Journal } from './journal.ts';
 import { MemberRun } from './member-run.ts';
 import { seeded } from './seeded-random.ts';
@@ -34,6 +36,10 @@ export interface HostEffects {
   report(report: StrategyReport): void;
   result(key: string, result: ModelResult): void;
   readonly settings: StrategySettings;
+  /** Whose tool calls the request brings the results of; null when it is a new question. */
+  authorOf?(request: StrategyRequest): Author | null;
+  /** A child made tool calls. */
+  authored?(answer: ChildAnswer, target: string, request: StrategyRequest): void;
 }
 
 export interface StrategyRunOptions {
@@ -55,7 +61,7 @@ export interface StrategyRunOptions {
 
 /** The strategy's parts and those of all steps below it. Nothing happens before the first is asked for. */
 export async function* runStrategy(run: StrategyRunOptions): AsyncGenerator<Part> {
-  const { definition, options } = run;
+  const { options } = run;
   checkOverrides(run);
   const stop = new AbortController();
   const leave = (): void => stop.abort(new TuttiError('cancelled', 'The caller left before the answer was complete.'));
@@ -63,7 +69,7 @@ export async function* runStrategy(run: StrategyRunOptions): AsyncGenerator<Part
   const host = new StrategyHost(run, AbortSignal.any([options.signal, stop.signal]), (part) => out.push(part));
   const work = (async () => {
     try {
-      for await (const part of definition.run(host as never)) out.push(part); // its config is what its schema gave
+      for await (const part of host.parts()) out.push(part);
     } catch (thrown) {
       await host.stop();
       throw thrown;
@@ -152,7 +158,10 @@ class StrategyHost implements StrategyContext<unknown> {
       tellContent,
       replay: this.#journal.entry(step),
       onEnd: (ended, entry) => {
-        if (entry !== null) this.#journal.record(step, entry);
+        if (entry !== null) {
+          this.#journal.record(step, entry);
+          effects.authored?.(entry.answer, target, request);
+        }
         this.#tell(ended);
       },
       clock,
@@ -204,6 +213,15 @@ class StrategyHost implements StrategyContext<unknown> {
     if (error.code === 'deadline_exceeded' && options.deadline !== undefined && this.clock.now() >= options.deadline) throw error;
     return { code: error.code, message: error.message, retryable: error.retryable };
   };
+
+  /** The strategy's parts; those of one member, when the caller brings the results of tools that this member called. */
+  parts(): AsyncIterable<Part> {
+    const { definition, effects, request } = this.#run;
+    const author = effects.authorOf?.(request) ?? null;
+    if (author === null) return definition.run(this as never); // its config is what its schema gave
+    const input = followUp(author, request.input as ChatInput);
+    return this.call(author.key, author.target, { operation: 'chat', input });
+  }
 
   /** Stops what is still at work, and waits for it. */
   async stop(): Promise<void> {
