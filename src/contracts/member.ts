@@ -3,7 +3,8 @@ import { z } from 'zod';
 import { chatSettings, type ChatInput, type ChatMessage } from './chat.ts';
 import type { StrategyRequest } from './strategy.ts';
 
-const settings = chatSettings.pick({
+/** Settings that a member, stage or role may have of its own. */
+export const memberSettings = chatSettings.pick({
   temperature: true,
   top_p: true,
   top_k: true,
@@ -18,7 +19,7 @@ const settings = chatSettings.pick({
 export const memberConfig = z
   .union([
     z.string().min(1),
-    settings
+    memberSettings
       .extend({
         /** An id, alias, orchestration or capability. */
         model: z.string().min(1),
