@@ -12,7 +12,7 @@ import type { Operation, Operations } from '../../src/contracts/operations.ts';
 import type { Part } from '../../src/contracts/part.ts';
 import type { ModelId } from '../../src/contracts/vocabulary.ts';
 
-/** How long a model computes: of what was computed, not of what was told again. */
+/** What one model took so far: of what was computed, not of what was told again. */
 interface Speed {
   ms: number;
   tokens: number;
@@ -22,6 +22,9 @@ interface Speed {
 export class Memory {
   readonly #answers = new Map<string, Promise<readonly Part[]>>();
   readonly #speeds = new Map<ModelId, Speed>();
+  /** One entry for each answer that is being computed. */
+  readonly #working: Speed[] = [];
+  #sharedAt = 0;
   #computed = 0;
   #told = 0;
 
@@ -53,13 +56,25 @@ export class Memory {
 
   async #compute(model: ModelId, compute: () => AsyncIterable<Part>): Promise<readonly Part[]> {
     this.#computed++;
-    const began = performance.now();
-    const parts = await Array.fromAsync(compute());
     const speed = this.#speeds.get(model) ?? { ms: 0, tokens: 0 };
-    speed.ms += performance.now() - began;
-    for (const part of parts) if (part.type === 'usage') speed.tokens += part.usage.inputTokens + part.usage.outputTokens;
     this.#speeds.set(model, speed);
-    return parts;
+    this.#share();
+    this.#working.push(speed);
+    try {
+      const parts = await Array.fromAsync(compute());
+      for (const part of parts) if (part.type === 'usage') speed.tokens += part.usage.inputTokens + part.usage.outputTokens;
+      return parts;
+    } finally {
+      this.#share();
+      this.#working.splice(this.#working.indexOf(speed), 1);
+    }
+  }
+
+  /** One thread computes for all who are at work: the time since the last look is divided among them. */
+  #share(): void {
+    const now = performance.now();
+    for (const speed of this.#working) speed.ms += (now - this.#sharedAt) / this.#working.length;
+    this.#sharedAt = now;
   }
 }
 

@@ -1,49 +1,26 @@
 /** How `tutti eval` asks: through the HTTP interface like every command, and then looks at the run for the calls that it took. */
 import type { Confidence } from '../contracts/confidence.ts';
 import type { Usage } from '../contracts/usage.ts';
-import { TuttiError } from '../errors/error.ts';
 import type { Ask, Reply } from '../eval/evaluate.ts';
-import type { EvalItem } from '../eval/items.ts';
 import type { WireConfidence, WireUsage } from '../server/wire/answer.ts';
-import type { WireAnswer } from '../server/rest/inference.ts';
+import type { WireAnswer } from '../server/rest/answers.ts';
 import type { WireStep } from '../server/wire/runs.ts';
 import type { Api } from './api.ts';
 
 /** Settings of every call, by OpenAI's names. */
 export type AskSettings = Readonly<Record<string, unknown>>;
 
-/** Codes by which a model says that it gives no probabilities. */
-const NO_PROBABILITIES: readonly string[] = ['unsupported_parameter', 'invalid_request', 'upstream_rejected'];
-
-/**
- * Asks for token probabilities, too, because without them a single model has no confidence; one that refuses is asked without
- * from then on.
- */
+/** Asks for a confidence, too, which a single model gives only when it is wanted. */
 export function askOver(api: Api, settings: AskSettings): Ask {
-  const silent = new Set<string>();
-  const send = (target: string, item: EvalItem, more: AskSettings, signal: AbortSignal): Promise<WireAnswer> =>
-    api.call<WireAnswer>(
-      'POST',
-      '/api/inference',
-      {
-        model: target,
-        input: item.messages,
-        ...(item.tools.length > 0 && { tools: item.tools }),
-        parameters: { ...settings, ...more },
-      },
-      signal,
-    );
-  return async (target, item, signal) => {
-    if (silent.has(target)) return replyOf(api, await send(target, item, {}, signal), signal);
-    let answer: WireAnswer;
-    try {
-      answer = await send(target, item, { logprobs: true }, signal);
-    } catch (error) {
-      if (!TuttiError.isInstance(error) || !NO_PROBABILITIES.includes(error.code)) throw error;
-      answer = await send(target, item, {}, signal);
-      silent.add(target);
-    }
-    return replyOf(api, answer, signal);
+  return async (target, { messages, tools }, signal) => {
+    const body = {
+      model: target,
+      input: messages,
+      ...(tools.length > 0 && { tools }),
+      parameters: settings,
+      confidence: true,
+    };
+    return replyOf(api, await api.call<WireAnswer>('POST', '/api/inference', body, signal), signal);
   };
 }
 

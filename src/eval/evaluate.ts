@@ -22,6 +22,8 @@ export interface Reply {
   readonly modelCalls: number | null;
   readonly usageByModel: Readonly<Record<ModelId, Usage>>;
   readonly costUsd: number | null;
+  /** Milliseconds that it would take, from those who answer from memory. Default: as it took. */
+  readonly ms?: number;
 }
 
 /** Asks one target one item. Errors count as wrong answers, but for those that would meet every item. */
@@ -119,7 +121,7 @@ async function askOne(
   const began = now();
   try {
     const reply = await ask(target.name, item, signal);
-    return { item, right: judge(item, reply), reply, error: null, ms: now() - began };
+    return { item, right: judge(item, reply), reply, error: null, ms: reply.ms ?? now() - began };
   } catch (thrown) {
     if (signal.aborted) throw thrown;
     const error = TuttiError.from(thrown);

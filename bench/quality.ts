@@ -1,0 +1,85 @@
+/**
+ * `npm run bench -- quality`: are several models better than one? The embedded models and orchestrations of them on questions
+ * that no training has seen: how often they are right, how sure they are, and what it takes.
+ */
+import { readFile } from 'node:fs/promises';
+import { join, resolve } from 'node:path';
+import { parseArgs } from 'node:util';
+import { table } from '../src/cli/output.ts';
+import { columnsFor } from '../src/eval/figures.ts';
+import { readItems, type EvalItem } from '../src/eval/items.ts';
+import { sample } from '../src/eval/sample.ts';
+import { progress, report, type Figure } from './harness/report.ts';
+import { contest, type Contest, type Questions } from './quality/contest.ts';
+import { goalsOf } from './quality/goals.ts';
+import { phaseToSlowestBranch, timePerCall } from './quality/overhead.ts';
+import { Stage } from './quality/stage.ts';
+
+const MODELS = join(import.meta.dirname, '..', 'models');
+const ITEMS = 500;
+const ALL_ITEMS = 2000;
+const SEED = 1;
+
+interface Options {
+  readonly json: boolean;
+  readonly items: number;
+  readonly weights: string;
+  /** Orchestrations whose name matches. */
+  readonly only: RegExp;
+  readonly parts: ReadonlySet<string>;
+}
+
+function readOptions(args: readonly string[]): Options {
+  const { values } = parseArgs({
+    args: [...args],
+    options: {
+      json: { type: 'boolean', default: false },
+      full: { type: 'boolean', default: false },
+      items: { type: 'string' },
+      weights: { type: 'string', default: join(MODELS, 'weights') },
+      only: { type: 'string', default: '' },
+      parts: { type: 'string', default: 'contest,overhead' },
+    },
+  });
+  return {
+    json: values.json,
+    items: Number(values.items ?? (values.full ? ALL_ITEMS : ITEMS)),
+    weights: resolve(values.weights),
+    only: new RegExp(values.only),
+    parts: new Set(values.parts.split(',')),
+  };
+}
+
+export default async function quality(args: readonly string[]): Promise<void> {
+  const options = readOptions(args);
+  await report('quality', options, async () => {
+    const figures: Figure[] = [];
+    if (options.parts.has('contest')) figures.push(...(await runContest(options)));
+    if (options.parts.has('overhead')) figures.push(await timePerCall(), await phaseToSlowestBranch());
+    return figures;
+  });
+}
+
+async function runContest({ items, weights, only, json }: Options): Promise<Figure[]> {
+  const began = performance.now();
+  const questions: Questions = {
+    test: await itemsOf('skills', items),
+    calibration: await itemsOf('calibration', Math.min(items, 1000)),
+    reliability: await itemsOf('reliability', Math.min(items, 500)),
+  };
+  await using stage = await Stage.open({ weights, items: [...questions.test, ...questions.reliability] });
+  const held = await contest(stage, questions, only);
+  const { computed, told } = stage.memory.counts;
+  progress(`${computed} answers computed, ${told} told again, ${((performance.now() - began) / 1000).toFixed(0)} s`);
+  if (!json) print(held);
+  return goalsOf(held);
+}
+
+async function itemsOf(name: string, limit: number): Promise<EvalItem[]> {
+  const file = join(MODELS, 'eval', `${name}.jsonl`);
+  return sample(readItems(await readFile(file, 'utf8'), file), { limit, seed: SEED });
+}
+
+function print({ rows, best }: Contest): void {
+  console.log(`\n${table(rows, columnsFor(rows, best))}\n`);
+}
