@@ -17,6 +17,7 @@ p, dd { color: var(--quiet); } dt { float: left; clear: left; width: 9rem; font-
 table { border-collapse: collapse; font-variant-numeric: tabular-nums; white-space: nowrap; }
 th, td { padding: .3rem .7rem; border-bottom: 1px solid var(--line); text-align: right; } th:first-child, td:first-child { text-align: left; }
 svg { width: 100%; height: auto; } svg text { fill: var(--text); font-size: 12px; } svg .tick, svg .title { fill: var(--quiet); }
+svg .label { paint-order: stroke; stroke: var(--page); stroke-width: 3px; }
 svg .grid { stroke: var(--line); } svg .frontier { fill: none; stroke: var(--quiet); stroke-dasharray: 5 4; } svg .leader { stroke: var(--quiet); stroke-width: .6; }
 svg .model { color: var(--model); } svg .orchestration { color: var(--orchestration); }
 svg circle, svg path { fill: currentColor; } svg .interval { stroke: currentColor; opacity: .45; stroke-width: 2; }

@@ -53,6 +53,10 @@ const WIDTH = 860;
 const HEIGHT = 460;
 const MARGIN = { top: 20, right: 170, bottom: 56, left: 60 };
 const LABEL_HEIGHT = 15;
+/** From a mark to its label. */
+const LABEL_OFFSET = 19;
+/** About, at 12 pixels. */
+const LETTER_WIDTH = 6.8;
 
 interface Scale {
   readonly at: (value: number) => number;
@@ -70,10 +74,16 @@ export function plot(rows: readonly Row[]): string {
     WIDTH - MARGIN.right,
   );
   const y = linearScale(rows, HEIGHT - MARGIN.bottom, MARGIN.top);
-  const labels = placeLabels(marks.map(({ row }) => y.at(row.accuracy)));
+  const labels = placeLabels(
+    marks.map(({ row, cost }) => ({
+      x: x.at(cost),
+      y: y.at(row.accuracy),
+      width: row.target.name.length * LETTER_WIDTH + LABEL_OFFSET,
+    })),
+  );
   return [
     `<svg viewBox="0 0 ${WIDTH} ${HEIGHT}" role="img" aria-label="Share of right answers against ${escapeText(axis.title)}">`,
-    ...x.ticks.map((tick) => verticalTick(x.at(tick), axis.format(tick))),
+    ...x.ticks.map((tick) => verticalTick(x.at(tick), withoutZeros(axis.format(tick)))),
     ...y.ticks.map((tick) => horizontalTick(y.at(tick), `${Math.round(tick * 100)} %`)),
     text((MARGIN.left + WIDTH - MARGIN.right) / 2, HEIGHT - 12, axis.title, 'middle', 'title'),
     `<polyline class="frontier" points="${frontier(marks)
@@ -96,27 +106,34 @@ function markOf(row: Row, at: { readonly x: number; readonly y: (accuracy: numbe
     `<line class="interval" x1="${x}" x2="${x}" y1="${round(at.y(row.low))}" y2="${round(at.y(row.high))}"/>`,
     shape,
     `<line class="leader" x1="${x + 8}" y1="${y}" x2="${x + 16}" y2="${round(at.label)}"/>`,
-    text(x + 19, at.label + 4, row.target.name, 'start', 'label'),
+    text(x + LABEL_OFFSET, at.label + 4, row.target.name, 'start', 'label'),
     '</g>',
   ].join('');
 }
 
-/** Labels as near to their marks as may be without one covering another: pushed apart from the top down. */
-function placeLabels(ys: readonly number[]): number[] {
-  const placed = [...ys];
-  const order = ys.map((_, i) => i).sort((a, b) => (ys[a] ?? 0) - (ys[b] ?? 0));
-  let free = -Infinity;
-  for (const i of order) {
-    placed[i] = Math.max(ys[i] ?? 0, free);
-    free = (placed[i] ?? 0) + LABEL_HEIGHT;
+/** Where the text of a mark would stand, if nothing else were in the way. */
+interface Label {
+  readonly x: number;
+  readonly y: number;
+  readonly width: number;
+}
+
+/** Labels at the height of their marks, or as little below as keeps them off the others; above where the frame ends. */
+function placeLabels(labels: readonly Label[]): number[] {
+  const placed: Label[] = [];
+  const ys: number[] = [];
+  const bottom = HEIGHT - MARGIN.bottom;
+  for (const i of labels.map((_, at) => at).sort((a, b) => (labels[a]?.y ?? 0) - (labels[b]?.y ?? 0))) {
+    const label = labels[i]!; // an index of labels
+    const beside = placed.filter(({ x, width }) => x < label.x + label.width && label.x < x + width);
+    const taken = (y: number): boolean => beside.some((other) => Math.abs(other.y - y) < LABEL_HEIGHT);
+    let y = label.y;
+    while (taken(y) && y < bottom) y += LABEL_HEIGHT / 5;
+    while (taken(y) && y > MARGIN.top) y -= LABEL_HEIGHT / 5;
+    placed.push({ ...label, y });
+    ys[i] = y;
   }
-  // What was pushed below the frame goes up again, with all above it that are in the way.
-  let limit = HEIGHT - MARGIN.bottom;
-  for (const i of order.toReversed()) {
-    placed[i] = Math.min(placed[i] ?? 0, limit);
-    limit = (placed[i] ?? 0) - LABEL_HEIGHT;
-  }
-  return placed;
+  return ys;
 }
 
 function logScale(values: readonly number[], from: number, to: number): Scale {
@@ -152,4 +169,6 @@ function text(x: number, y: number, content: string, anchor: 'start' | 'middle' 
   return `<text class="${kind}" x="${round(x)}" y="${round(y)}" text-anchor="${anchor}">${escapeText(content)}</text>`;
 }
 
+/** `20.0 M` → `20 M` */
+const withoutZeros = (text: string): string => text.replace(/\.0+(?=\D|$)/, '');
 const round = (value: number): number => Math.round(value * 10) / 10;
