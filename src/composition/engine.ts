@@ -9,8 +9,9 @@ import type { Clock } from '../contracts/clock.ts';
 import type { ExecuteRequest, Execution, InlineOrchestration, RunDetails } from '../contracts/library.ts';
 import type { CallOptions, Model, ModelDescriptor } from '../contracts/model.ts';
 import type { ChatInput } from '../contracts/chat.ts';
+import type { Confidence } from '../contracts/confidence.ts';
 import type { Operation } from '../contracts/operations.ts';
-import type { Part } from '../contracts/part.ts';
+import { isContent, type Part } from '../contracts/part.ts';
 import { KEYLESS_PRINCIPALS, LOCAL_PRINCIPAL, type Principal } from '../contracts/principal.ts';
 import type { RouteDecision } from '../contracts/run.ts';
 import { questionOf, type AnyStrategyDefinition, type StrategyRequest, type StrategySettings } from '../contracts/strategy.ts';
@@ -29,7 +30,7 @@ import type { Ask } from '../arbiter/ask.ts';
 import { createInterpreter } from '../arbiter/interpreter/interpreter.ts';
 import { Authors } from '../host/authors.ts';
 import { Journal } from '../host/journal.ts';
-import type { ReviewLimits } from '../runs/recorder.ts';
+import { reviewOf, type ReviewLimits } from '../runs/recorder.ts';
 import { ROOT } from '../runs/run-tree.ts';
 import type { Runs } from '../runs/runs.ts';
 import { detailsOf } from './answer.ts';
@@ -63,7 +64,7 @@ export interface EngineOptions {
   /** `interpreter:` */
   readonly tools: () => { readonly read: boolean; readonly interpreter: ModelId | null };
   /** `review:` */
-  readonly review: () => ReviewLimits;
+  readonly review: () => ReviewLimits & { readonly ask: boolean };
 }
 
 /** What may be said anew when a run goes on. */
@@ -167,12 +168,86 @@ export class Engine {
     };
     const options = withBudget(plain, request.budget, clock);
     const scope = new RunScope({ snapshot, recorder, request, journal: earlier.journal, inline, effects: this.#effects });
-    const dispatched = this.#answering(scope, decision, request, options);
+    const looksBack = snapshot.router.looksBack && inline === null && LOOKED_BACK_AT.has(decision.resolvedBy);
+    const dispatched = looksBack
+      ? this.#lookingBack(scope, decision, options)
+      : this.#answering(scope, decision, request, options);
     const orchestrated = decision.candidates.some(({ model }) => scope.orchestration(model) !== undefined);
     const task = questionOf(request);
     const details = (): RunDetails => detailsOf(recorder.record(), scope.outcome, task, this.#options.review());
-    const parts = orchestrated ? this.#resumably(scope, dispatched, details) : dispatched;
+    const parts = orchestrated ? this.#resumably(scope, this.#reviewed(scope, dispatched), details) : dispatched;
     return { runId: recorder.id, parts: recorder.tap(parts), record: () => recorder.record(), details };
+  }
+
+  /** The answer to an `auto` request, or another's, when a rule with `after` says so. It is held back until that is known. */
+  async *#lookingBack(scope: RunScope, decision: RouteDecision, options: CallOptions): AsyncGenerator<Part> {
+    const { request, snapshot, recorder } = scope;
+    const held: Part[] = [];
+    let failure: TuttiError | null = null;
+    try {
+      for await (const part of this.#answering(scope, decision, request, { ...options, wantsConfidence: true })) {
+        if (part.step === ROOT && (isContent(part) || part.type === 'finish')) held.push(part);
+        else yield part;
+      }
+    } catch (thrown) {
+      failure = TuttiError.from(thrown);
+      if (options.signal.aborted || failure.code === 'awaiting_input') throw failure;
+    }
+    const finish = held.find((part) => part.type === 'finish');
+    const instead = snapshot.router.afterwards(routeRequest(request), {
+      confidence: finish?.confidence?.score ?? 1,
+      unclearToolCalls: scope.unclearToolCalls,
+      finishReason: finish?.reason ?? '',
+      error: failure?.code ?? '',
+    });
+    if (instead === null) {
+      if (failure !== null) throw failure;
+      yield* held;
+      return;
+    }
+    const step = `${ROOT}/after`;
+    const { operation, input } = request;
+    for await (const part of this.#callMember(
+      scope,
+      instead.target,
+      { operation, input },
+      { ...options, step },
+      instead.reason,
+    )) {
+      if (part.type === 'step-start' && part.parent === step && part.model !== null)
+        recorder.answeredBy(part.model, part.backend ?? null);
+      const own = part.step === step && (isContent(part) || part.type === 'finish');
+      yield own ? { ...part, step: ROOT } : part;
+    }
+  }
+
+  /** With `review.ask`, an answer that needs a review is not given before a person has approved or replaced it. */
+  async *#reviewed(scope: RunScope, parts: AsyncIterable<Part>): AsyncGenerator<Part> {
+    const limits = this.#options.review();
+    if (!limits.ask) {
+      yield* parts;
+      return;
+    }
+    const held: Part[] = [];
+    for await (const part of parts) {
+      if (part.step === ROOT && (isContent(part) || part.type === 'finish')) held.push(part);
+      else yield part;
+    }
+    const score = held.find((part) => part.type === 'finish')?.confidence?.score ?? null;
+    const reply = scope.journal.reply(REVIEW_STEP);
+    if (reviewOf(score, limits) !== 'needed' || (reply !== undefined && APPROVALS.has(reply.trim().toLowerCase()))) {
+      yield* held;
+      return;
+    }
+    if (reply !== undefined) {
+      const confidence: Confidence = { score: 1, method: 'declared', calibrated: false };
+      yield { type: 'text-delta', step: ROOT, choice: 0, text: reply };
+      yield { type: 'finish', step: ROOT, choice: 0, reason: 'stop', confidence };
+      return;
+    }
+    const text = held.flatMap((part) => (part.type === 'text-delta' ? [part.text] : [])).join('');
+    const question = `The answer has a confidence of ${score?.toFixed(2)} only. Reply "ok" to give it as it is, or the right answer:\n\n${text}`;
+    throw new TuttiError('awaiting_input', question, { details: { step: REVIEW_STEP } });
   }
 
   /** The same parts. A pause becomes an answer: the question. What can go on later is kept. */
@@ -453,6 +528,13 @@ function routeRequest(request: ExecuteRequest): RouteRequest {
     ...(requestedBy !== undefined && { requestedBy }),
   };
 }
+
+/** How a target was resolved whose answers rules with `after` may see. */
+const LOOKED_BACK_AT: ReadonlySet<string> = new Set(['auto', 'rule']);
+
+/** By which the reply to a review is kept. */
+const REVIEW_STEP = `${ROOT}/review`;
+const APPROVALS: ReadonlySet<string> = new Set(['ok', 'okay', 'yes', 'approve', 'approved']);
 
 /** Begins the steps of what the interpreter asks. */
 const INTERPRETER_STEP = '/interpreter:';

@@ -1,5 +1,6 @@
 /** An orchestration as a model: runs its strategy, whose only effect is to call members. */
 import { z } from 'zod';
+import type { ChatInput } from '../contracts/chat.ts';
 import type { Clock } from '../contracts/clock.ts';
 import type { CallOptions, Model, ModelDescriptor } from '../contracts/model.ts';
 import type { Operation, Operations } from '../contracts/operations.ts';
@@ -110,6 +111,10 @@ export class Orchestration {
     const { step } = options;
     if (step.split('/').length > MAX_DEPTH) {
       throw new TuttiError('orchestration_loop', `The orchestration ${name} is called within itself without end: step ${step}.`);
+    }
+    if (operation === 'chat' && (input as ChatInput).logprobs === true && definition.describe(config).singleAuthor !== true) {
+      const why = 'several models make its answer, so there are no token probabilities of it';
+      throw new TuttiError('unsupported_parameter', `${name} cannot give \`logprobs\`: ${why}.`, { param: 'logprobs' });
     }
     return runStrategy({
       definition,

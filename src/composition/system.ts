@@ -167,9 +167,9 @@ export class System implements AsyncDisposable {
     }
   }
 
-  get #reviewLimits(): ReviewLimits {
-    const { suggested_below, needed_below } = this.config.review;
-    return { suggestedBelow: suggested_below, neededBelow: needed_below };
+  get #reviewLimits(): ReviewLimits & { readonly ask: boolean } {
+    const { suggested_below, needed_below, ask } = this.config.review;
+    return { suggestedBelow: suggested_below, neededBelow: needed_below, ask };
   }
 
   get settings(): Settings {

@@ -114,10 +114,14 @@ class ChoiceReader {
     const tools = this.#input.tools ?? [];
     const quick = readAnswer({ message: { content: '', tool_calls: given }, tools });
     if (quick.problems.length === 0)
-      return { text, calls: quick.calls, note: quick.source === 'structured' ? null : noteOf(quick.source, quick.calls.length) };
+      return {
+        text,
+        calls: quick.source === 'structured' ? given : renamed(quick.calls, given),
+        note: quick.source === 'structured' ? null : noteOf(quick.source, quick.calls.length),
+      };
     const mended = await this.#interpret({ message: { content: '', tool_calls: given } });
     if (mended.problems.length === 0 && mended.toolCalls.length > 0)
-      return { text, calls: mended.toolCalls, note: noteOf(mended.source, mended.toolCalls.length) };
+      return { text, calls: renamed(mended.toolCalls, given), note: noteOf(mended.source, mended.toolCalls.length) };
     this.#reading.onUnclear(this.#options);
     return { text, calls: given, note: mended.problems.map(({ message }) => message).join('; ') || null };
   }
@@ -144,6 +148,11 @@ class ChoiceReader {
     const { signal } = this.#options;
     return this.#reading.interpreter(this.#options).interpret({ ...what, tools: this.#input.tools ?? [], signal });
   }
+}
+
+/** Mended calls keep the ids that they came with. */
+function renamed(calls: readonly ToolCall[], given: readonly ToolCall[]): ToolCall[] {
+  return calls.map((call, i) => ({ ...call, id: given[i]?.id || call.id }));
 }
 
 interface Read {

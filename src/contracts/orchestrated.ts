@@ -1,7 +1,7 @@
 /** What an orchestration tells beside its answer: its members' results, conflicts, decisions. And what one call may change of it. */
 import type { ToolCall } from './chat.ts';
 import type { Confidence } from './confidence.ts';
-import type { FinishReason, StepError } from './part.ts';
+import type { FinishReason, StepError, TokenLogprob } from './part.ts';
 import type { Usage } from './usage.ts';
 import type { ModelId } from './vocabulary.ts';
 
@@ -68,6 +68,8 @@ export interface ChildAnswer {
   /** The output of operations that do not give text; undefined for `chat`. */
   readonly artifact?: { readonly kind: string; readonly value: unknown };
   readonly usage: Usage | null;
+  /** Of the text's tokens, when the request asked for them. */
+  readonly logprobs?: readonly TokenLogprob[];
 }
 
 /** Limits over the whole tree of a run or of one orchestration in it. Absent ones do not limit. */

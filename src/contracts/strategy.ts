@@ -105,6 +105,8 @@ export interface StrategyDescription {
   /** Names by which a call may choose among members (`CallOverrides.members`) beside those of `members`. */
   readonly names?: readonly string[];
   readonly operations: readonly string[];
+  /** Whether the answer is one member's own, so that its token probabilities can be given. Default false. */
+  readonly singleAuthor?: boolean;
 }
 
 /** A way of combining calls, as the config names it. */
@@ -123,14 +125,15 @@ export type AnyStrategyDefinition = Omit<StrategyDefinition<never>, 'config'> & 
 
 /** A whole answer as parts of a strategy's own step. `confidence` in place of the answer's. */
 export function* partsOf(
-  answer: Pick<ChildAnswer, 'text' | 'reasoning' | 'toolCalls' | 'finishReason' | 'confidence' | 'artifact'>,
+  answer: Pick<ChildAnswer, 'text' | 'reasoning' | 'toolCalls' | 'finishReason' | 'confidence' | 'artifact' | 'logprobs'>,
   step: StepPath,
   confidence: Confidence | null = answer.confidence,
 ): Generator<Part> {
   const choice = 0;
   if (answer.reasoning !== null && answer.reasoning !== '')
     yield { type: 'reasoning-delta', step, choice, text: answer.reasoning };
-  if (answer.text !== '') yield { type: 'text-delta', step, choice, text: answer.text };
+  const { text, logprobs } = answer;
+  if (text !== '') yield { type: 'text-delta', step, choice, text, ...(logprobs !== undefined && { logprobs }) };
   for (const [index, call] of answer.toolCalls.entries()) {
     const { name, arguments: args } = call.function;
     yield { type: 'tool-call-delta', step, choice, index, id: call.id, name, arguments: args };

@@ -2,7 +2,7 @@ import type { ToolCall } from '../contracts/chat.ts';
 import type { Clock } from '../contracts/clock.ts';
 import type { Confidence } from '../contracts/confidence.ts';
 import type { ChildAnswer, ModelResult } from '../contracts/orchestrated.ts';
-import { isContent, type FinishPart, type Part, type StepError } from '../contracts/part.ts';
+import { isContent, type FinishPart, type Part, type StepError, type TokenLogprob } from '../contracts/part.ts';
 import { partsOf, type ChildRun } from '../contracts/strategy.ts';
 import { addUsage, type Usage } from '../contracts/usage.ts';
 import type { ModelId, StepPath } from '../contracts/vocabulary.ts';
@@ -176,6 +176,7 @@ function contentOf(answer: ChildAnswer): unknown {
 class Draft {
   readonly #text: string[] = [];
   readonly #reasoning: string[] = [];
+  readonly #logprobs: TokenLogprob[] = [];
   readonly #calls: { id: string; name: string; arguments: string[] }[] = [];
   #artifact: { kind: string; value: unknown } | undefined;
   #finish: { reason: FinishPart['reason']; confidence: Confidence | null } = { reason: 'stop', confidence: null };
@@ -185,6 +186,7 @@ class Draft {
     switch (part.type) {
       case 'text-delta':
         this.#text.push(part.text);
+        if (part.logprobs !== undefined) this.#logprobs.push(...part.logprobs);
         return;
       case 'reasoning-delta':
         this.#reasoning.push(part.text);
@@ -221,6 +223,7 @@ class Draft {
       finishReason: this.#finish.reason,
       confidence: this.#finish.confidence,
       ...(this.#artifact !== undefined && { artifact: this.#artifact }),
+      ...(this.#logprobs.length > 0 && { logprobs: this.#logprobs }),
       usage,
     };
   }

@@ -36,7 +36,7 @@ import { classify, featuresOf, type Classification, type FeatureOverrides } from
 import type { Measurements } from './measurements.ts';
 import type { ModelFacts } from './policies.ts';
 import { Rankings } from './rankings.ts';
-import { compileRules, type CompiledRules } from './rules.ts';
+import { compileRules, type CompiledRules, type RequestFeatures, type ResponseFeatures } from './rules.ts';
 import type { OrchestratorConfig, Policy, RoutingConfig } from './schema.ts';
 
 export interface RouteRequest extends FeatureOverrides {
@@ -121,15 +121,23 @@ export class Router implements Disposable {
     return this.#byRule(decision) ?? decision.detected();
   }
 
+  /** Whether answers to `auto` are looked at by rules with `after`. */
+  get looksBack(): boolean {
+    return this.#rules.looksBack;
+  }
+
+  /** Who is to answer instead, by the rules with `after`; null when the answer stands. */
+  afterwards(request: RouteRequest, response: ResponseFeatures): { readonly target: string; readonly reason: string } | null {
+    const task = featuresOf(request.operation, request.input, request);
+    const { match } = this.#rules.afterwards(task, requestFeatures(request), response);
+    return match === null
+      ? null
+      : { target: match.rule.use, reason: `rule ${match.index}, after the answer: ${match.rule.when}` };
+  }
+
   #byRule(decision: Decision): string | null {
     const { request, task } = decision;
-    const outcome = this.#rules.first(task, {
-      model: request.target ?? 'auto',
-      key: request.key ?? '',
-      principal: request.principal.id,
-      stream: request.stream ?? false,
-      metadata: request.metadata ?? {},
-    });
+    const outcome = this.#rules.first(task, requestFeatures(request));
     for (const { rule, index, message } of outcome.failures) {
       const reason = `rule ${index} (${rule.when}) could not be evaluated: ${message}`;
       decision.selection.exclude({ model: rule.use, reason, code: 'no_model_for_capability' });
@@ -147,4 +155,14 @@ export class Router implements Disposable {
       measured: this.#options.measurements.get(model.id),
     };
   }
+}
+
+function requestFeatures(request: RouteRequest): RequestFeatures {
+  return {
+    model: request.target ?? 'auto',
+    key: request.key ?? '',
+    principal: request.principal.id,
+    stream: request.stream ?? false,
+    metadata: request.metadata ?? {},
+  };
 }

@@ -63,9 +63,22 @@ describe('a rule', () => {
     expect(matches('request.metadata.flag', {}, { metadata: { flag: 'yes' } })).toBe(false);
   });
 
-  it('with `after` is not for requests', () => {
-    const compiled = compileRules([{ when: 'response.confidence < 0.5', use: 'a', after: true }]);
-    expect(compiled.first(task(), request()).match).toBeNull();
+  it('with `after` is for answers only', () => {
+    const compiled = compileRules([
+      { when: 'true', use: 'first', after: false },
+      { when: "response.confidence < 0.5 && response.error == ''", use: 'unsure', after: true },
+      { when: 'response.unclear_tool_calls', use: 'tools', after: true },
+    ]);
+    const response = { confidence: 1, unclearToolCalls: false, finishReason: 'stop', error: '' };
+    const after = (more: Partial<typeof response>) =>
+      compiled.afterwards(task(), request(), { ...response, ...more }).match?.rule.use;
+    expect(compiled.looksBack).toBe(true);
+    expect(compiled.first(task(), request()).match?.rule.use).toBe('first');
+    expect([after({}), after({ confidence: 0.4 }), after({ unclearToolCalls: true })]).toEqual([undefined, 'unsure', 'tools']);
+  });
+
+  it('without `after` knows no answer', () => {
+    expect(() => compileRules([{ when: 'response.confidence < 0.5', use: 'a', after: false }])).toThrow(/response/);
   });
 });
 

@@ -16,6 +16,15 @@
  * | `request.stream`      | bool              |                                                             |
  * | `request.metadata`    | map(string, dyn)  | ask `'team' in request.metadata` before reading an entry    |
  *
+ * Rules with `after: true` are looked at once the answer to an `auto` request is there, and see it, too:
+ *
+ * | variable                      | type   |                                                                     |
+ * |-------------------------------|--------|---------------------------------------------------------------------|
+ * | `response.confidence`         | double | 0..1; 1 when it is not known                                        |
+ * | `response.unclear_tool_calls` | bool   | calls were meant that neither the reader nor the interpreter made out |
+ * | `response.finish_reason`      | string | `stop`, `length`, `tool_calls`, `content_filter`; empty when it failed |
+ * | `response.error`              | string | an error's code; empty when there is an answer                      |
+ *
  * Types are checked with the config. What can only fail later (reading an entry that a map does not have) makes the rule not match.
  */
 import { Environment } from '@marcbachmann/cel-js';
@@ -30,6 +39,14 @@ export interface RequestFeatures {
   readonly principal: string;
   readonly stream: boolean;
   readonly metadata: Readonly<Record<string, unknown>>;
+}
+
+/** The variables `response.*` of rules with `after`. */
+export interface ResponseFeatures {
+  readonly confidence: number;
+  readonly unclearToolCalls: boolean;
+  readonly finishReason: string;
+  readonly error: string;
 }
 
 export interface RuleMatch {
@@ -47,26 +64,44 @@ export interface RuleOutcome {
 export interface CompiledRules {
   /** The first rule that is true for the request. */
   first(task: TaskFeatures, request: RequestFeatures): RuleOutcome;
+  /** The first rule with `after` that is true for the answer. */
+  afterwards(task: TaskFeatures, request: RequestFeatures, response: ResponseFeatures): RuleOutcome;
+  /** Whether there is any with `after`. */
+  readonly looksBack: boolean;
 }
 
-/** Compiles and type-checks the rules for requests (those without `after`). Throws `config_invalid` naming the rule. */
+interface Compiled extends RuleMatch {
+  readonly evaluate: (context: object) => unknown;
+}
+
+/** Compiles and type-checks the rules. Throws `config_invalid` naming the rule. */
 export function compileRules(rules: readonly RoutingRule[]): CompiledRules {
-  const compiled = rules.flatMap((rule, index) => (rule.after ? [] : [{ rule, index, evaluate: compile(rule, index) }]));
+  const compiled = rules.map((rule, index): Compiled => ({ rule, index, evaluate: compile(rule, index) }));
+  const before = compiled.filter(({ rule }) => !rule.after);
+  const after = compiled.filter(({ rule }) => rule.after);
   return {
-    first(task, request) {
-      const failures: (RuleMatch & { message: string })[] = [];
-      if (compiled.length === 0) return { match: null, failures };
-      const context = contextOf(task, request);
-      for (const { rule, index, evaluate } of compiled) {
-        try {
-          if (evaluate(context) === true) return { match: { rule, index }, failures };
-        } catch (error) {
-          failures.push({ rule, index, message: firstLine(error) });
-        }
-      }
-      return { match: null, failures };
-    },
+    first: (task, request) => firstOf(before, () => contextOf(task, request)),
+    afterwards: (task, request, { confidence, unclearToolCalls, finishReason, error }) =>
+      firstOf(after, () => ({
+        ...contextOf(task, request),
+        response: { confidence, unclear_tool_calls: unclearToolCalls, finish_reason: finishReason, error },
+      })),
+    looksBack: after.length > 0,
   };
+}
+
+function firstOf(compiled: readonly Compiled[], contextFor: () => object): RuleOutcome {
+  const failures: (RuleMatch & { message: string })[] = [];
+  if (compiled.length === 0) return { match: null, failures };
+  const context = contextFor();
+  for (const { rule, index, evaluate } of compiled) {
+    try {
+      if (evaluate(context) === true) return { match: { rule, index }, failures };
+    } catch (error) {
+      failures.push({ rule, index, message: firstLine(error) });
+    }
+  }
+  return { match: null, failures };
 }
 
 const environment = new Environment({ homogeneousAggregateLiterals: false })
@@ -86,10 +121,15 @@ const environment = new Environment({ homogeneousAggregateLiterals: false })
     name: 'request',
     schema: { model: 'string', key: 'string', principal: 'string', stream: 'bool', metadata: 'map<string, dyn>' },
   });
+const afterwards = environment.clone().registerVariable({
+  name: 'response',
+  schema: { confidence: 'double', unclear_tool_calls: 'bool', finish_reason: 'string', error: 'string' },
+});
 
 function compile(rule: RoutingRule, index: number): (context: object) => unknown {
   const path = `routing.rules[${index}].when`;
-  const checked = environment.check(rule.when);
+  const known = rule.after ? afterwards : environment;
+  const checked = known.check(rule.when);
   if (!checked.valid) {
     throw new TuttiError('config_invalid', `${path}: ${firstLine(checked.error)} (in \`${rule.when}\`)`, {
       param: path,
@@ -104,7 +144,7 @@ function compile(rule: RoutingRule, index: number): (context: object) => unknown
       details: { rule: index },
     });
   }
-  return environment.parse(rule.when);
+  return known.parse(rule.when);
 }
 
 /** CEL's integers are bigints here. */

@@ -11,7 +11,7 @@ export const routingRule = z.strictObject({
   when: z.string().min(1),
   /** What answers when it is true: a model id, an alias, an orchestration or a capability. */
   use: z.string().min(1),
-  /** Looked at once the answer is there, with `response.*`, instead of before the call. */
+  /** Looked at once the answer is there, with `response.*`, instead of before the call. The answer is held back for it. */
   after: z.boolean().default(false),
 });
 export type RoutingRule = z.output<typeof routingRule>;

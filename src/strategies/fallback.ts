@@ -21,6 +21,7 @@ export const fallbackStrategy: StrategyDefinition<FallbackConfig> = {
     members: members.map((member) => member.model),
     names: namesOf(members),
     operations: ['chat', 'embed'],
+    singleAuthor: true,
   }),
   run,
 };
