@@ -9,13 +9,11 @@ import type { Clock } from '../contracts/clock.ts';
 import type { ExecuteRequest, Execution, InlineOrchestration, RunDetails } from '../contracts/library.ts';
 import type { CallOptions, Model, ModelDescriptor } from '../contracts/model.ts';
 import type { ChatInput } from '../contracts/chat.ts';
-import type { Confidence } from '../contracts/confidence.ts';
 import type { Operation } from '../contracts/operations.ts';
-import { isContent, type Part } from '../contracts/part.ts';
+import type { Part } from '../contracts/part.ts';
 import { KEYLESS_PRINCIPALS, LOCAL_PRINCIPAL, type Principal } from '../contracts/principal.ts';
 import type { RouteDecision } from '../contracts/run.ts';
 import { questionOf, type AnyStrategyDefinition, type StrategyRequest, type StrategySettings } from '../contracts/strategy.ts';
-import { costOf, type Usage } from '../contracts/usage.ts';
 import { DEFAULT_PRIORITY, type BackendId, type Capability, type ModelId, type RunId } from '../contracts/vocabulary.ts';
 import { TuttiError } from '../errors/error.ts';
 import { Channel } from '../lib/channel.ts';
@@ -30,7 +28,6 @@ import type { Ask } from '../arbiter/ask.ts';
 import { createInterpreter } from '../arbiter/interpreter/interpreter.ts';
 import { Authors } from '../host/authors.ts';
 import { Journal } from '../host/journal.ts';
-import { reviewOf, type ReviewLimits } from '../runs/recorder.ts';
 import { ROOT } from '../runs/run-tree.ts';
 import type { Runs } from '../runs/runs.ts';
 import { detailsOf } from './answer.ts';
@@ -40,7 +37,10 @@ import { withImageBytes } from './image-bytes.ts';
 import { describeImages, hasImages, type AskVision } from './image-description.ts';
 import { withBudget, type Orchestration } from './orchestration.ts';
 import { ResumableRuns, type ResumableRun } from './resumable-runs.ts';
+import { AFTER_STEP, LOOKED_BACK_AT, lookingBack } from './looking-back.ts';
+import { reviewed, type ReviewSettings } from './review.ts';
 import { RunScope, type ScopeEffects } from './run-scope.ts';
+import { spending, withinBudget } from './spending.ts';
 import { withToolReading } from './tool-reading.ts';
 import { collectAsked } from './asked.ts';
 
@@ -64,7 +64,7 @@ export interface EngineOptions {
   /** `interpreter:` */
   readonly tools: () => { readonly read: boolean; readonly interpreter: ModelId | null };
   /** `review:` */
-  readonly review: () => ReviewLimits & { readonly ask: boolean };
+  readonly review: () => ReviewSettings;
 }
 
 /** What may be said anew when a run goes on. */
@@ -175,79 +175,22 @@ export class Engine {
     const orchestrated = decision.candidates.some(({ model }) => scope.orchestration(model) !== undefined);
     const task = questionOf(request);
     const details = (): RunDetails => detailsOf(recorder.record(), scope.outcome, task, this.#options.review());
-    const parts = orchestrated ? this.#resumably(scope, this.#reviewed(scope, dispatched), details) : dispatched;
+    const parts = orchestrated
+      ? this.#resumably(scope, reviewed(dispatched, this.#options.review(), earlier.journal), details)
+      : dispatched;
     return { runId: recorder.id, parts: recorder.tap(parts), record: () => recorder.record(), details };
   }
 
-  /** The answer to an `auto` request, or another's, when a rule with `after` says so. It is held back until that is known. */
-  async *#lookingBack(scope: RunScope, decision: RouteDecision, options: CallOptions): AsyncGenerator<Part> {
+  #lookingBack(scope: RunScope, decision: RouteDecision, options: CallOptions): AsyncIterable<Part> {
     const { request, snapshot, recorder } = scope;
-    const held: Part[] = [];
-    let failure: TuttiError | null = null;
-    try {
-      for await (const part of this.#answering(scope, decision, request, { ...options, wantsConfidence: true })) {
-        if (part.step === ROOT && (isContent(part) || part.type === 'finish')) held.push(part);
-        else yield part;
-      }
-    } catch (thrown) {
-      failure = TuttiError.from(thrown);
-      if (options.signal.aborted || failure.code === 'awaiting_input') throw failure;
-    }
-    const finish = held.find((part) => part.type === 'finish');
-    const instead = snapshot.router.afterwards(routeRequest(request), {
-      confidence: finish?.confidence?.score ?? 1,
-      unclearToolCalls: scope.unclearToolCalls,
-      finishReason: finish?.reason ?? '',
-      error: failure?.code ?? '',
-    });
-    if (instead === null) {
-      if (failure !== null) throw failure;
-      yield* held;
-      return;
-    }
-    const step = `${ROOT}/after`;
     const { operation, input } = request;
-    for await (const part of this.#callMember(
-      scope,
-      instead.target,
-      { operation, input },
-      { ...options, step },
-      instead.reason,
-    )) {
-      if (part.type === 'step-start' && part.parent === step && part.model !== null)
-        recorder.answeredBy(part.model, part.backend ?? null);
-      const own = part.step === step && (isContent(part) || part.type === 'finish');
-      yield own ? { ...part, step: ROOT } : part;
-    }
-  }
-
-  /** With `review.ask`, an answer that needs a review is not given before a person has approved or replaced it. */
-  async *#reviewed(scope: RunScope, parts: AsyncIterable<Part>): AsyncGenerator<Part> {
-    const limits = this.#options.review();
-    if (!limits.ask) {
-      yield* parts;
-      return;
-    }
-    const held: Part[] = [];
-    for await (const part of parts) {
-      if (part.step === ROOT && (isContent(part) || part.type === 'finish')) held.push(part);
-      else yield part;
-    }
-    const score = held.find((part) => part.type === 'finish')?.confidence?.score ?? null;
-    const reply = scope.journal.reply(REVIEW_STEP);
-    if (reviewOf(score, limits) !== 'needed' || (reply !== undefined && APPROVALS.has(reply.trim().toLowerCase()))) {
-      yield* held;
-      return;
-    }
-    if (reply !== undefined) {
-      const confidence: Confidence = { score: 1, method: 'declared', calibrated: false };
-      yield { type: 'text-delta', step: ROOT, choice: 0, text: reply };
-      yield { type: 'finish', step: ROOT, choice: 0, reason: 'stop', confidence };
-      return;
-    }
-    const text = held.flatMap((part) => (part.type === 'text-delta' ? [part.text] : [])).join('');
-    const question = `The answer has a confidence of ${score?.toFixed(2)} only. Reply "ok" to give it as it is, or the right answer:\n\n${text}`;
-    throw new TuttiError('awaiting_input', question, { details: { step: REVIEW_STEP } });
+    return lookingBack(this.#answering(scope, decision, request, { ...options, wantsConfidence: true }), {
+      signal: options.signal,
+      judge: (response) =>
+        snapshot.router.afterwards(routeRequest(request), { ...response, unclearToolCalls: scope.unclearToolCalls }),
+      call: (target, reason) => this.#callMember(scope, target, { operation, input }, { ...options, step: AFTER_STEP }, reason),
+      answeredBy: (model, backend) => recorder.answeredBy(model, backend),
+    });
   }
 
   /** The same parts. A pause becomes an answer: the question. What can go on later is kept. */
@@ -529,13 +472,6 @@ function routeRequest(request: ExecuteRequest): RouteRequest {
   };
 }
 
-/** How a target was resolved whose answers rules with `after` may see. */
-const LOOKED_BACK_AT: ReadonlySet<string> = new Set(['auto', 'rule']);
-
-/** By which the reply to a review is kept. */
-const REVIEW_STEP = `${ROOT}/review`;
-const APPROVALS: ReadonlySet<string> = new Set(['ok', 'okay', 'yes', 'approve', 'approved']);
-
 /** Begins the steps of what the interpreter asks. */
 const INTERPRETER_STEP = '/interpreter:';
 
@@ -548,40 +484,6 @@ function decisionFor({ descriptor }: Orchestration): RouteDecision {
     candidates: [{ model: descriptor.id, score: null, reason }],
     excluded: [],
   };
-}
-
-/** No member may write more than what is left of the budget. */
-function withinBudget({ operation, input }: StrategyRequest, { budget }: CallOptions): StrategyRequest['input'] {
-  const left = budget?.tokensLeft ?? Infinity;
-  if (operation !== 'chat' || left === Infinity) return input;
-  const chat = input as ChatInput;
-  const asked = chat.max_tokens ?? chat.max_completion_tokens ?? Infinity;
-  return { ...chat, max_tokens: Math.max(1, Math.min(asked, left)) };
-}
-
-/** What the model's calls take counts in the budget of whoever called. */
-function spending(model: Model): Model {
-  const { descriptor } = model;
-  return {
-    descriptor,
-    call: (operation, input, options) => {
-      const parts = model.call(operation, input, options);
-      const { budget } = options;
-      return budget === undefined ? parts : spent(parts, (usage) => budget.spend(usage, costOf(usage, descriptor.price)));
-    },
-  };
-}
-
-async function* spent(parts: AsyncIterable<Part>, spend: (usage: Usage) => void): AsyncGenerator<Part> {
-  let usage: Usage | null = null;
-  try {
-    for await (const part of parts) {
-      if (part.type === 'usage') usage = part.usage;
-      yield part;
-    }
-  } finally {
-    if (usage !== null) spend(usage);
-  }
 }
 
 function parentOf(step: string): string | null {
