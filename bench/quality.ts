@@ -12,7 +12,9 @@ import { sample } from '../src/eval/sample.ts';
 import { progress, report, type Figure } from './harness/report.ts';
 import { contest, type Contest, type Questions } from './quality/contest.ts';
 import { goalsOf } from './quality/goals.ts';
+import { liarsBackend } from './quality/liars.ts';
 import { phaseToSlowestBranch, timePerCall } from './quality/overhead.ts';
+import { rightSpecialist } from './quality/specialists.ts';
 import { Stage } from './quality/stage.ts';
 
 const MODELS = join(import.meta.dirname, '..', 'models');
@@ -38,7 +40,7 @@ function readOptions(args: readonly string[]): Options {
       items: { type: 'string' },
       weights: { type: 'string', default: join(MODELS, 'weights') },
       only: { type: 'string', default: '' },
-      parts: { type: 'string', default: 'contest,overhead' },
+      parts: { type: 'string', default: 'contest,specialists,overhead' },
     },
   });
   return {
@@ -55,6 +57,8 @@ export default async function quality(args: readonly string[]): Promise<void> {
   await report('quality', options, async () => {
     const figures: Figure[] = [];
     if (options.parts.has('contest')) figures.push(...(await runContest(options)));
+    if (options.parts.has('specialists'))
+      figures.push(await rightSpecialist(await itemsOf('specialists', options.items), options));
     if (options.parts.has('overhead')) figures.push(await timePerCall(), await phaseToSlowestBranch());
     return figures;
   });
@@ -67,7 +71,8 @@ async function runContest({ items, weights, only, json }: Options): Promise<Figu
     calibration: await itemsOf('calibration', Math.min(items, 1000)),
     reliability: await itemsOf('reliability', Math.min(items, 500)),
   };
-  await using stage = await Stage.open({ weights, items: [...questions.test, ...questions.reliability] });
+  const liar = liarsBackend([...questions.test, ...questions.reliability]);
+  await using stage = await Stage.open({ weights, others: { liar } });
   const held = await contest(stage, questions, only);
   const { computed, told } = stage.memory.counts;
   progress(`${computed} answers computed, ${told} told again, ${((performance.now() - began) / 1000).toFixed(0)} s`);

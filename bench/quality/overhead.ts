@@ -2,6 +2,7 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { collectAnswer } from '../../src/composition/answer.ts';
 import type { InlineOrchestration } from '../../src/contracts/library.ts';
 import { FakeBackend, createFakeUpstream } from '../../src/testing/index.ts';
 import { createTutti, type Tutti, type TuttiOptions } from '../../src/tutti.ts';
@@ -70,7 +71,7 @@ export async function phaseToSlowestBranch(): Promise<Figure> {
         input: { messages: [{ role: 'user', content: 'Who are you?' }] },
         commit: 'finish',
       });
-      for await (const part of execution.parts) void part;
+      await collectAnswer(execution);
       const branches = execution.record().steps.filter(({ kind, path }) => kind === 'member' && path.includes('context'));
       const spans = branches.map(({ startedAt, endedAt }) => ({ from: startedAt, to: endedAt ?? startedAt }));
       if (spans.length !== BRANCHES.length) throw new Error(`The phase had ${spans.length} branches.`);

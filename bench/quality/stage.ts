@@ -3,7 +3,9 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { collectAnswer } from '../../src/composition/answer.ts';
+import type { AnyBackendDefinition } from '../../src/contracts/backend.ts';
 import type { Answer, InlineOrchestration } from '../../src/contracts/library.ts';
+import { definePlugin } from '../../src/contracts/plugin.ts';
 import type { RunRecord } from '../../src/contracts/run.ts';
 import { evaluate, type Ask, type Reply, type Target, type TargetTrials } from '../../src/eval/evaluate.ts';
 import type { EvalItem } from '../../src/eval/items.ts';
@@ -11,7 +13,6 @@ import { judgeBy } from '../../src/eval/judge.ts';
 import type { Facts } from '../../src/eval/summary.ts';
 import { createTutti, type Tutti } from '../../src/tutti.ts';
 import { progress } from '../harness/report.ts';
-import { liarsBackend } from './liars.ts';
 import { memorisedBackend, Memory } from './memo.ts';
 
 /** Who is asked: a model by its id, or an orchestration that is given with each call. */
@@ -20,8 +21,8 @@ export type Contestant = string | InlineOrchestration;
 export interface StageOptions {
   /** A folder with the embedded models' weights. */
   readonly weights: string;
-  /** Whose answers the liars know. */
-  readonly items: readonly EvalItem[];
+  /** Others that take part: backends by these ids. */
+  readonly others: Readonly<Record<string, AnyBackendDefinition>>;
   readonly signal?: AbortSignal;
 }
 
@@ -43,14 +44,14 @@ export class Stage implements AsyncDisposable {
     this.facts = { parametersOf: (id) => tutti.registry.get(id)?.parameters, priceOf: () => undefined };
   }
 
-  static async open({ weights, items, signal = new AbortController().signal }: StageOptions): Promise<Stage> {
+  static async open({ weights, others, signal = new AbortController().signal }: StageOptions): Promise<Stage> {
     const directory = await mkdtemp(join(tmpdir(), 'tutti-bench-quality-'));
     const memory = new Memory();
-    const plugin = {
-      apiVersion: 1 as const,
+    const plugin = definePlugin({
+      apiVersion: 1,
       name: 'quality',
-      backends: [memorisedBackend(memory), liarsBackend(items)],
-    };
+      backends: [memorisedBackend(memory), ...Object.values(others)],
+    });
     const tutti = await createTutti({
       directory,
       environment: {},
@@ -58,7 +59,10 @@ export class Stage implements AsyncDisposable {
       log: 'error',
       data_dir: directory,
       plugins: [plugin],
-      backends: { embedded: { type: 'memorised', models_dir: weights }, liar: { type: 'liars' } },
+      backends: {
+        embedded: { type: 'memorised', models_dir: weights },
+        ...Object.fromEntries(Object.entries(others).map(([id, { type }]) => [id, { type }])),
+      },
     });
     return new Stage(tutti, memory, directory, signal);
   }
