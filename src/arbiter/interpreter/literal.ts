@@ -338,12 +338,16 @@ function isQuote(c: string): boolean {
   return c === '"' || c === "'" || c === '“' || c === '‘' || c === '`';
 }
 
+/** In one string; without a limit, a text of quotes alone would be read again and again. */
+const MOST_APOSTROPHES = 30;
+
 /**
  * Where the closing quote stands, or -1. A quote with a word right behind it is an apostrophe (`'What's this?'`) or was not
  * escaped; when no other follows, the first one closes after all.
  */
 function stringEnd(text: string, start: number, close: string): number {
   let first = -1;
+  let seen = 0;
   for (let i = start; i < text.length; i++) {
     if (text.charAt(i) === '\\') {
       i++;
@@ -352,6 +356,7 @@ function stringEnd(text: string, start: number, close: string): number {
     if (!text.startsWith(close, i)) continue;
     if (close.length > 1) return i;
     if (first < 0) first = i;
+    if (++seen > MOST_APOSTROPHES) return first;
     const behind = text.slice(i + 1, i + 40).trimStart();
     if (behind === '' || !/^[\p{L}\d_(]/u.test(behind)) return i;
   }

@@ -31,9 +31,9 @@ const GEMMA_CALL =
   /<start_function_call>\s*call:\s*([\w.-]+)\s*\{([\s\S]*?)\}\s*(?:<end_function_call>|(?=<start_function_call>)|$)/g;
 const REACT =
   /^[ \t>*]*(?:\*\*)?(?:Action|Tool|Function|Tool Name|Function Name)(?:\*\*)?:(?:\*\*)?[ \t]*`?([\w.\\-]+)`?[ \t]*\n+[ \t>*]*(?:\*\*)?(?:Action Input|Tool Input|Input|Arguments|Args|Parameters|Params)(?:\*\*)?:(?:\*\*)?\s*/gim;
+const XML_OPEN = /<([\w.-]{1,128})>/g;
 const TOKEN_CALL =
-  /(?:functions[.:])?([\w.-]+)(?::\d+)?\s*<\|tool_call_argument_begin\|>|function<｜tool▁sep｜>([\w.-]+)\s*(?:```json)?\s*|\bto=functions\.([\w.-]+)[^{]*?<\|message\|>|✿FUNCTION✿:\s*([\w.-]+)\s*✿ARGS✿:\s*/g;
-const XML_NAME = /<([\w.-]+)>([\s\S]*?)<\/\1>/g;
+  /(?<![\w.-])(?:functions[.:])?([\w.-]+)(?:(?::\d+)?\s*<\|tool_call_argument_begin\|>|\s*(?:\[CALL_ID\]\s*[\w-]*\s*)?\[ARGS\]\s*)|function<｜tool▁sep｜>([\w.-]+)\s*(?:```json)?\s*|\bto=functions\.([\w.-]+)[^{<]*(?:<\|constrain\|>\s*\w*\s*)?<\|message\|>|✿FUNCTION✿:\s*([\w.-]+)\s*✿ARGS✿:\s*/g;
 
 /** All stretches with a mark, in the order of the text, without overlaps. */
 export function readMarked(text: string, tools: ToolIndex): Marked[] {
@@ -46,8 +46,8 @@ export function readMarked(text: string, tools: ToolIndex): Marked[] {
   for (const match of text.matchAll(NAMED_TAG)) take(namedTag(match, tools));
   for (const match of text.matchAll(TOKEN_CALL)) take(thenObject(text, match, tools));
   for (const match of text.matchAll(REACT)) take(thenObject(text, match, tools));
-  for (const match of text.matchAll(XML_NAME)) {
-    const marked = xmlCall(match, tools);
+  for (const match of text.matchAll(XML_OPEN)) {
+    const marked = xmlCall(text, match, tools);
     if (marked !== null) take(marked);
   }
   for (const match of text.matchAll(OPEN_TAG)) {
@@ -55,6 +55,11 @@ export function readMarked(text: string, tools: ToolIndex): Marked[] {
     if (marked !== null) take(marked);
   }
   return found.sort((a, b) => a.start - b.start);
+}
+
+/** A text without the marks that are left when the calls are taken out. */
+export function withoutMarks(text: string): string {
+  return text.replace(OPEN_TAG, '').replace(CLOSE_TAG, '');
 }
 
 function call(name: string, given: Record<string, unknown>, tools: ToolIndex, mended = false): FoundCall {
@@ -120,18 +125,24 @@ function xmlArguments(body: string): Record<string, unknown> | null {
   return Object.keys(given).length > 0 ? given : null;
 }
 
-/** `<f><k>v</k></f>` for a tool f that is known; `<tool_name>f</tool_name><parameters>…</parameters>` inside of anything. */
-function xmlCall(match: RegExpExecArray, tools: ToolIndex): Marked | null {
-  const body = match[2] ?? '';
-  const named = /<tool_name>\s*([\w.-]+)\s*<\/tool_name>\s*(?:<parameters>([\s\S]*?)<\/parameters>)?/.exec(body);
-  if (named !== null) {
-    const given = xmlArguments(named[2] ?? '') ?? objectOf(named[2] ?? '') ?? {};
-    return { ...spanOf(match), calls: [call(named[1] ?? '', given, tools)], readable: true };
-  }
+/** `<f><k>v</k></f>` for a tool f that is known; `<invoke><tool_name>f</tool_name><parameters>…</parameters></invoke>`. */
+function xmlCall(text: string, match: RegExpExecArray, tools: ToolIndex): Marked | null {
   const name = match[1] ?? '';
-  if (!tools.isFullName(name)) return null;
+  const isKnown = tools.isFullName(name);
+  if (!isKnown && name !== 'invoke' && name !== 'tool_call') return null;
+  const from = match.index + match[0].length;
+  const to = text.indexOf(`</${name}>`, from);
+  if (to < 0) return null;
+  const span = { start: match.index, end: to + name.length + 3 };
+  const body = text.slice(from, to);
+  if (!isKnown) {
+    const named = /<tool_name>\s*([\w.-]+)\s*<\/tool_name>\s*(?:<parameters>([\s\S]*)<\/parameters>)?/.exec(body);
+    if (named === null) return null;
+    const given = xmlArguments(named[2] ?? '') ?? objectOf(named[2] ?? '') ?? {};
+    return { ...span, calls: [call(named[1] ?? '', given, tools)], readable: true };
+  }
   const given = xmlArguments(body) ?? objectOf(body);
-  return given === null ? null : { ...spanOf(match), calls: [call(name, given, tools)], readable: true };
+  return given === null ? null : { ...span, calls: [call(name, given, tools)], readable: true };
 }
 
 /** `<start_function_call>call:f{k:<escape>v<escape>,n:5}<end_function_call>` */

@@ -5,7 +5,7 @@
 import type { ToolDefinition } from '../../contracts/chat.ts';
 import type { FoundCall } from './call-shapes.ts';
 import { plainName } from './literal.ts';
-import { readMarked } from './markers.ts';
+import { readMarked, withoutMarks } from './markers.ts';
 import { readScript } from './script.ts';
 import { readSequence, readWhole } from './sequence.ts';
 import { toolIndex, ToolIndex } from './tool-index.ts';
@@ -53,7 +53,7 @@ function marked(text: string, tools: ToolIndex): Reading | null {
     rest += text.slice(at, one.start);
     at = one.end;
   }
-  return { calls, place: calls.length > 0 ? 'marked' : null, rest: `${rest}${text.slice(at)}`.trim(), meant: true };
+  return { calls, place: calls.length > 0 ? 'marked' : null, rest: withoutMarks(`${rest}${text.slice(at)}`).trim(), meant: true };
 }
 
 /** A model that does not find an end writes the same calls again and again, in the same order. */
@@ -115,14 +115,15 @@ function lines(text: string, tools: ToolIndex, earlier: string): Reading | null 
       continue;
     }
     const lineEnd = text.indexOf('\n', at) < 0 ? text.length : text.indexOf('\n', at) + 1;
-    const found = callsOfLine(text, at, text.slice(at, lineEnd), tools);
+    const line = text.slice(at, lineEnd);
+    const found = line.trim() === '' ? null : callsOfLine(text, at, line, tools);
     if (found !== null) {
       if (calls.length === 0) before = rest;
       addNew(calls, found.calls);
       at = found.end;
       continue;
     }
-    rest += text.slice(at, lineEnd);
+    rest += line;
     at = lineEnd;
   }
   return calls.length === 0 ? null : between(calls, 'line', earlier + before, rest);
@@ -185,7 +186,7 @@ function nothing(text: string, tools: ToolIndex): Reading {
 
 /** Something that begins like a call of a known tool. */
 function showsCall(text: string, tools: ToolIndex): boolean {
-  for (const match of text.matchAll(/((?:[\w.-]|\\_)+)["'`]?\s*(?:[({]|,\s*["'](?:arguments|parameters)["'])/g)) {
+  for (const match of text.matchAll(/(?<![\w.\\-])((?:[\w.-]|\\_)+)["'`]?\s*(?:[({]|,\s*["'](?:arguments|parameters)["'])/g)) {
     if (tools.isFullName(plainName(match[1] ?? ''))) return true;
   }
   return false;
