@@ -13,7 +13,9 @@ import * as events from './rest/events.ts';
 import * as health from './rest/health.ts';
 import * as inference from './rest/inference.ts';
 import * as measured from './rest/measured.ts';
+import { wireAnswer } from './rest/answers.ts';
 import * as models from './rest/models.ts';
+import { inferOrchestrated, orchestratedBody } from './rest/orchestrated.ts';
 import * as pool from './rest/pool.ts';
 import * as pull from './rest/pull.ts';
 import * as runs from './rest/runs.ts';
@@ -57,9 +59,10 @@ export const ROUTES: readonly Route[] = [
   route('POST', '/api/pool/evict', { role: 'admin', summary: 'Unload idle models until enough is free', body: pool.evictBody, response: pool.evicted, handle: pool.evict }),
 
   // Asking.
-  route('POST', '/api/inference', { role: 'user', spends: true, summary: 'One question', body: inference.inferenceBody, response: inference.wireAnswer, handle: inference.infer }),
+  route('POST', '/api/inference', { role: 'user', spends: true, summary: 'One question', body: inference.inferenceBody, response: wireAnswer, events: chatChunk, handle: inference.infer }),
   route('POST', '/api/inference/batch', { role: 'user', spends: true, summary: 'Many questions to one model', body: inference.batchBody, response: inference.wireResults, handle: inference.inferBatch }),
   route('POST', '/api/inference/parallel', { role: 'user', spends: true, summary: 'One question to many models, or many requests at once', body: inference.parallelBody, response: inference.wireResults, handle: inference.inferParallel }),
+  route('POST', '/api/inference/orchestrated', { role: 'user', spends: true, summary: 'One question to several models that work together', body: orchestratedBody, response: wireAnswer, events: chatChunk, handle: inferOrchestrated }),
   route('POST', '/stream', { role: 'user', spends: true, summary: 'One question; the answer as plain text while it is written', body: streamBody, response: 'text/plain', events: streamEvent, handle: streamText }),
   route('POST', '/api/tokens/count', { role: 'user', summary: 'Count tokens without loading the model', body: system.countBody, response: system.counted, handle: system.countTokens }),
 
@@ -67,6 +70,8 @@ export const ROUTES: readonly Route[] = [
   route('GET', '/api/runs', { role: 'user', summary: 'Runs, the newest first', query: runs.runsQuery, response: runs.runPage, handle: runs.listRuns }),
   route('GET', '/api/runs/{run}', { role: 'user', summary: 'A run explained: its route and its steps', response: wireRun, handle: runs.getRun }),
   route('POST', '/api/runs/{run}/cancel', { role: 'user', summary: 'Stop a run', response: runs.cancelled, handle: runs.cancelRun }),
+  route('POST', '/api/runs/{run}/reply', { role: 'user', spends: true, summary: 'Answer the question with which a run waits', body: runs.replyBody, response: wireAnswer, events: chatChunk, handle: runs.replyToRun }),
+  route('POST', '/api/runs/{run}/resume', { role: 'user', spends: true, summary: 'Go on with a run that failed', body: runs.resumeBody, response: wireAnswer, events: chatChunk, handle: runs.resumeRun }),
   route('GET', '/api/stats', { role: 'user', summary: 'Figures over the runs', query: runs.statsQuery, response: runs.wireStats, handle: runs.getStats }),
   route('GET', '/api/events', { role: 'user', summary: 'What happens, as it happens', query: events.eventsQuery, response: SSE, handle: events.followEvents }),
 

@@ -7,17 +7,20 @@ import type { ErrorBody } from '../errors/error.ts';
 import type { chatRequest, TuttiSettings } from './openai/chat-request.ts';
 import type { embeddingsRequest, EmbeddingsResponse } from './openai/embeddings.ts';
 import type { readiness } from './rest/health.ts';
-import type { batchBody, inferenceBody, parallelBody, WireAnswer, WireResults } from './rest/inference.ts';
+import type { WireAnswer } from './rest/answers.ts';
+import type { batchBody, inferenceBody, parallelBody, WireResults } from './rest/inference.ts';
 import type { WireRankedModel } from './rest/models.ts';
+import type { orchestratedBody } from './rest/orchestrated.ts';
 import type { WirePull } from './rest/pull.ts';
 import type { evicted, WireMemory, WirePool, WireServer } from './rest/pool.ts';
-import type { cancelled, runPage, WireStats } from './rest/runs.ts';
+import type { cancelled, replyBody, resumeBody, runPage, WireStats } from './rest/runs.ts';
 import type { capabilityList, counted, pluginList, reloaded, WireBackend, WireStatus } from './rest/system.ts';
 import type { WireConfidence, WireDetails, WireUsage } from './wire/answer.ts';
 import type { ChatChunk, ChatCompletion, OpenaiUsage } from './wire/chat.ts';
 import type { WireEvent } from './wire/events.ts';
 import type { OpenaiModel, OpenaiModelList, WireModel, WireModelState, WireModelStatus } from './wire/models.ts';
 import type { WireError, WireRoute, WireRun, WireRunSummary, WireStep } from './wire/runs.ts';
+import type { WireStepEvent } from './wire/steps.ts';
 
 export type {
   ChatChunk,
@@ -31,7 +34,7 @@ export type {
 };
 export type { WireAnswer, WireBackend, WireConfidence, WireDetails, WireError, WireEvent, WireModel, WireModelState };
 export type { WireModelStatus, WirePool, WirePull, WireRankedModel, WireResults, WireRoute, WireRun, WireRunSummary, WireStats };
-export type { WireMemory, WireServer, WireStatus, WireStep, WireUsage };
+export type { WireMemory, WireServer, WireStatus, WireStep, WireStepEvent, WireUsage };
 
 /** What each route that answers JSON takes and gives, for typed clients. Bodies are as they are sent: defaults may be left out. */
 export interface Endpoints {
@@ -56,10 +59,13 @@ export interface Endpoints {
   'POST /api/inference': { body: z.input<typeof inferenceBody>; answer: WireAnswer };
   'POST /api/inference/batch': { body: z.input<typeof batchBody>; answer: WireResults };
   'POST /api/inference/parallel': { body: z.input<typeof parallelBody>; answer: WireResults };
+  'POST /api/inference/orchestrated': { body: z.input<typeof orchestratedBody>; answer: WireAnswer };
   'POST /api/tokens/count': { body: { model: string; input: unknown; tools?: unknown[] }; answer: z.infer<typeof counted> };
   'GET /api/runs': { answer: z.infer<typeof runPage> };
   'GET /api/runs/{run}': { answer: WireRun };
   'POST /api/runs/{run}/cancel': { answer: z.infer<typeof cancelled> };
+  'POST /api/runs/{run}/reply': { body: z.input<typeof replyBody>; answer: WireAnswer };
+  'POST /api/runs/{run}/resume': { body?: z.input<typeof resumeBody>; answer: WireAnswer };
   'GET /api/stats': { answer: WireStats };
   'GET /api/status': { answer: WireStatus };
   'GET /api/backends': { answer: { backends: WireBackend[] } };

@@ -73,7 +73,8 @@ describe('the official client', () => {
     ];
     await using harness = await startServer({ fake: { models: { tools: { answer: { toolCalls } } } } });
     const add = { type: 'function' as const, function: { name: 'add', parameters: { type: 'object' } } };
-    const body = { model: 'fake:tools', messages: user('1 + 2'), tools: [add], tool_choice: 'auto' as const };
+    const now = { type: 'function' as const, function: { name: 'now', parameters: { type: 'object' } } };
+    const body = { model: 'fake:tools', messages: user('1 + 2'), tools: [add, now], tool_choice: 'auto' as const };
     const whole = await harness.client().chat.completions.create(body);
     expect(whole.choices[0]).toMatchObject({
       message: {
@@ -87,7 +88,7 @@ describe('the official client', () => {
     });
     const streamed = await harness.client().chat.completions.stream(body).finalChatCompletion();
     expect(streamed.choices[0]?.message.tool_calls).toMatchObject(whole.choices[0]?.message.tool_calls ?? []);
-    expect(harness.backend.calls[0]?.input).toMatchObject({ tools: [add], tool_choice: 'auto' });
+    expect(harness.backend.calls[0]?.input).toMatchObject({ tools: [add, now], tool_choice: 'auto' });
   });
 
   it('gets reasoning beside the answer', async () => {

@@ -4,6 +4,7 @@ import { TuttiError } from '../../errors/error.ts';
 import type { Usage } from '../../contracts/usage.ts';
 import type { WireDetails } from '../wire/answer.ts';
 import type { OpenaiUsage, WireLogprobs } from '../wire/chat.ts';
+import type { WireStepEvent } from '../wire/steps.ts';
 
 export interface ChunkOptions {
   readonly id: string;
@@ -13,8 +14,8 @@ export interface ChunkOptions {
   readonly model: () => string;
   /** `stream_options.include_usage`: a last chunk with the usage, and `usage: null` on all others. */
   readonly includeUsage: boolean;
-  /** How many choices were asked for (`n`). */
-  readonly choices: number;
+  /** How many choices were asked for (`n`). Default: those that came. */
+  readonly choices?: number;
 }
 
 /** What is known once the run has ended. */
@@ -63,10 +64,16 @@ export class ChatChunks {
     }
   }
 
+  /** What happens in a step: a chunk without choices, so that readers of choices pass over it. */
+  step(event: WireStepEvent): string {
+    return `data: ${this.#common()},"choices":[]${this.#usageNull},"tutti":${JSON.stringify({ step: event })}}\n\n`;
+  }
+
   /** The last events: how each choice ended, the usage when asked for, `[DONE]`. Throws `stream_truncated` if a choice has no end. */
   end(ending: ChunkEnding): string {
     let text = '';
-    for (let choice = 0; choice < this.#options.choices; choice++) {
+    const { choices = Math.max(1, this.#finishes.size) } = this.#options;
+    for (let choice = 0; choice < choices; choice++) {
       const reason = this.#finishes.get(choice);
       if (reason === undefined) throw truncated();
       const tutti = ending.tutti === null ? '' : `,"tutti":${JSON.stringify(ending.tutti)}`;

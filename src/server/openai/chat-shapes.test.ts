@@ -8,7 +8,6 @@ import { parseSse } from '../../lib/sse.ts';
 import { chatChunk, chatCompletion, type ChatChunk } from '../wire/chat.ts';
 import { ChatChunks, type ChunkOptions } from './chat-chunks.ts';
 import { collectAnswer, detailsOf } from '../../composition/answer.ts';
-import { REVIEW_LIMITS } from '../../runs/recorder.ts';
 import { toChatCompletion } from './chat-completion.ts';
 
 const step = 'root';
@@ -133,7 +132,7 @@ describe('the chunks of a chat stream', () => {
           };
         });
         for (const choice of [2, 0, 1]) parts.push({ type: 'finish', step, choice, reason: 'stop' });
-        const details = () => detailsOf(RUN, null, '', REVIEW_LIMITS);
+        const details = () => detailsOf(RUN, null, '', { suggestedBelow: 0.7, neededBelow: 0.5 });
         const answer = await collectAnswer({ runId: 'run_1', parts: Readable.from(parts), record: () => RUN, details });
         const whole = chatCompletion
           .parse(toChatCompletion(answer, { id: 'x', created: 1, tutti: null }))

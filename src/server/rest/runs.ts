@@ -1,9 +1,11 @@
 /** `/api/runs` and `/api/stats`: what ran, how it came to be, and figures over it. Users see their own. */
+import type { FastifyReply } from 'fastify';
 import { z } from 'zod';
 import { TuttiError } from '../../errors/error.ts';
 import { moment, positive } from '../query.ts';
 import type { Call } from '../route.ts';
 import { toWireRun, toWireRunSummary, wireRunSummary, type WireRun } from '../wire/runs.ts';
+import { sendAnswer, stream, type WireAnswer } from './answers.ts';
 
 const filters = {
   since: moment.optional().describe('Runs that started then or later: epoch seconds, or an ISO 8601 date.'),
@@ -28,7 +30,9 @@ export function listRuns(call: Call<unknown, z.output<typeof runsQuery>>): z.inf
 }
 
 export function getRun(call: Call): WireRun {
-  return toWireRun(findRun(call));
+  const run = findRun(call);
+  const question = call.services.tutti.questionOf(run.id);
+  return { ...toWireRun(run), ...(question !== null && { question }) };
 }
 
 export const cancelled = z.strictObject({ id: z.string(), cancelled: z.boolean() });
@@ -39,7 +43,47 @@ export function cancelRun(call: Call): z.infer<typeof cancelled> {
   return { id, cancelled: call.services.tutti.runs.cancel(id, call.principal) };
 }
 
-function findRun(call: Call) {
+const goOn = {
+  stream,
+  steps: z.boolean().optional().describe('In a stream: tell what happens in the steps, as `tutti.step`.'),
+  timeout: z.number().positive().max(86_400).optional().describe('Seconds from now on. Default: no limit.'),
+};
+export const replyBody = z.strictObject({
+  reply: z.string().min(1).describe('To the question with which the run waits.'),
+  ...goOn,
+});
+export const resumeBody = z.strictObject(goOn).prefault({});
+
+/** The run goes on under its id: what had succeeded is not done again. Errors: `not_waiting`, `run_not_found`, those of the run. */
+export function replyToRun(call: Call<z.output<typeof replyBody>>): Promise<WireAnswer | FastifyReply> {
+  const { reply } = call.body;
+  if (call.services.tutti.questionOf(findRun(call).id) === null) {
+    throw new TuttiError('not_waiting', 'The run does not wait for a reply.', { param: 'run' });
+  }
+  return continueRun(call, { ...call.body, reply });
+}
+
+/** A run that failed goes on where it failed. Errors: as for a reply. */
+export function resumeRun(call: Call<z.output<typeof resumeBody>>): Promise<WireAnswer | FastifyReply> {
+  return continueRun(call, call.body);
+}
+
+async function continueRun(
+  call: Call<unknown>,
+  { reply, stream: streamed, steps, timeout }: z.output<typeof resumeBody> & { readonly reply?: string },
+): Promise<WireAnswer | FastifyReply> {
+  const { id, target } = findRun(call);
+  const execution = call.services.tutti.resume(id, {
+    ...(reply !== undefined && { reply }),
+    ...(timeout !== undefined && { timeout: timeout * 1000 }),
+    principal: call.principal,
+    signal: call.signal,
+    commit: streamed ? 'first-content' : 'finish',
+  });
+  return sendAnswer(call, execution, { streamed, steps, target });
+}
+
+function findRun(call: Call<unknown>) {
   const id = call.params.run ?? '';
   const run = call.services.tutti.runs.get(id, call.principal);
   if (run === undefined) throw new TuttiError('run_not_found', `There is no run ${id}, or no longer.`, { param: 'run' });

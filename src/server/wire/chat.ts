@@ -1,6 +1,7 @@
 /** What `/v1/chat/completions` answers: OpenAI's shapes, with `reasoning_content` and `tutti` added. */
 import { z } from 'zod';
 import { wireDetails } from './answer.ts';
+import { wireStepEvent } from './steps.ts';
 
 const logprob = z.strictObject({ token: z.string(), logprob: z.number(), bytes: z.array(z.number()).nullable() });
 const logprobs = z.strictObject({
@@ -78,6 +79,9 @@ export const chatChunk = z.strictObject({
     }),
   ),
   usage: openaiUsage.nullable().optional(),
-  tutti: wireDetails.optional(),
+  tutti: z
+    .union([wireDetails, z.strictObject({ step: wireStepEvent })])
+    .optional()
+    .describe('How the answer came to be, with each `finish_reason`; or, for those who ask for steps, what happens in one.'),
 });
 export type ChatChunk = z.infer<typeof chatChunk>;

@@ -117,12 +117,14 @@ export type WireRunSummary = z.infer<typeof wireRunSummary>;
 export const wireRun = wireRunSummary.extend({
   route: wireRoute.nullable(),
   steps: z.array(wireStep),
+  question: z.string().optional().describe('With which it waits: `POST /api/runs/{id}/reply` goes on.'),
   content: z.strictObject({ input: z.unknown(), output: z.unknown() }).optional(),
 });
 /** A run explained: why these models, and what each step did. */
 export interface WireRun extends WireRunSummary {
   route: WireRoute | null;
   steps: WireStep[];
+  question?: string;
   content?: { input: unknown; output: unknown };
 }
 
