@@ -1,4 +1,5 @@
 /** Questions put together of other texts. The forms are those that the embedded models know. */
+import type { RawAnswer } from './answer.ts';
 
 /** A piece of what a model is to know, and where it comes from. */
 export interface ContextPiece {
@@ -25,4 +26,10 @@ export function contextPrompt(context: string, question: string): string {
 export function draftPrompt(question: string, draft: string, remarks = ''): string {
   const review = remarks.trim() === '' ? '' : `\nReview: ${remarks.trim()}`;
   return `${question}\n\nDraft answer: ${draft}${review}\nGive the right answer.`;
+}
+
+/** What an answer says, for a model that is to look at it: its text, or the calls that it makes. */
+export function asText({ text, toolCalls = [] }: RawAnswer): string {
+  if (text.trim() !== '' || toolCalls.length === 0) return text.trim();
+  return toolCalls.map(({ function: { name, arguments: args } }) => `${name}(${args})`).join('\n');
 }

@@ -7,7 +7,11 @@ import { embeddedBackend, llamaCppBackend } from '../backends/llama-cpp/schema.t
 import { ollamaBackend } from '../backends/ollama/schema.ts';
 import { openAiCompatibleBackend } from '../backends/openai-compatible/schema.ts';
 import { processBackend } from '../backends/process/schema.ts';
+import { abStrategy } from '../strategies/ab.ts';
+import { consensusStrategy } from '../strategies/consensus.ts';
 import { fallbackStrategy } from '../strategies/fallback.ts';
+import { handoffStrategy } from '../strategies/handoff.ts';
+import { raceStrategy } from '../strategies/race.ts';
 import type { Kinds } from './config-schema.ts';
 
 const BACKENDS: readonly AnyBackendDefinition[] = [
@@ -17,7 +21,13 @@ const BACKENDS: readonly AnyBackendDefinition[] = [
   ollamaBackend,
   processBackend,
 ];
-const STRATEGIES: readonly AnyStrategyDefinition[] = [fallbackStrategy];
+const STRATEGIES: readonly AnyStrategyDefinition[] = [
+  fallbackStrategy,
+  handoffStrategy,
+  consensusStrategy,
+  raceStrategy,
+  abStrategy,
+];
 
 /** Errors: `plugin_invalid` when two bring the same kind. */
 export function collectKinds(plugins: readonly Plugin[]): Kinds {
