@@ -53,3 +53,14 @@ export type { ResumeRequest } from './composition/engine.ts';
 export type { Status } from './composition/status.ts';
 export type { BackendStatus } from './composition/backends.ts';
 export type { ServerMemory } from './composition/servers.ts';
+export type {
+  ConversationLimits,
+  ConversationOptions,
+  ConversationState,
+  Reply,
+  ReviewedReply,
+  Routed,
+} from './arbiter/conversation.ts';
+export type { LedConversation } from './composition/conversations.ts';
+export type { FailuresFace, InterpreterFace, MediatorFace } from './composition/assistants.ts';
+export type { WorkOptions } from './composition/perform.ts';

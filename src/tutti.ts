@@ -20,9 +20,20 @@ import type { Logger } from './contracts/logger.ts';
 import type { EmbedInput, Operation } from './contracts/operations.ts';
 import type { Part } from './contracts/part.ts';
 import type { Plugin } from './contracts/plugin.ts';
+import type { Principal } from './contracts/principal.ts';
 import type { ModelId, RunId } from './contracts/vocabulary.ts';
 import { TuttiError } from './errors/error.ts';
+import type { ConversationOptions } from './arbiter/conversation.ts';
 import { collectAnswer } from './composition/answer.ts';
+import {
+  createAssistants,
+  type Assistants,
+  type AssistantsOptions,
+  type FailuresFace,
+  type InterpreterFace,
+  type MediatorFace,
+} from './composition/assistants.ts';
+import { Conversations, type LedConversation } from './composition/conversations.ts';
 import type { Backends } from './composition/backends.ts';
 import { toChatInput } from './composition/chat-request.ts';
 import type { TuttiConfig } from './composition/config-schema.ts';
@@ -93,10 +104,20 @@ export class Tutti implements AsyncDisposable {
   readonly version = version;
   readonly #system: System;
   readonly #cpu = cpuMeter();
+  readonly #assistants: Assistants;
+  /** The conversations that were begun, the thousand used last. */
+  readonly conversations: Conversations;
 
   /** Use `createTutti`. */
   constructor(system: System) {
     this.#system = system;
+    const perform: AssistantsOptions['perform'] = (work, options) => system.engine.perform(work, options);
+    this.conversations = new Conversations(perform);
+    this.#assistants = createAssistants({
+      perform,
+      models: () => system.assistantModels,
+      contextWindow: (target) => system.contextWindow(target),
+    });
     this.#cpu(); // so that the first look has something to compare with
   }
 
@@ -302,6 +323,34 @@ export class Tutti implements AsyncDisposable {
       });
     }
     return backend.countTokens(descriptor, input);
+  }
+
+  /** Which tool calls a model meant, and what was wrong with those that failed. */
+  get interpreter(): InterpreterFace {
+    return this.#assistants.interpreter;
+  }
+
+  /** Rewrites one model's answer for another's context window and format. */
+  get mediator(): MediatorFace {
+    return this.#assistants.mediator;
+  }
+
+  /** What to do about a failure. */
+  get failures(): FailuresFace {
+    return this.#assistants.failures;
+  }
+
+  /**
+   * A conversation between models, led by the caller: `route`, `respond`, `consult`.
+   * Errors: `invalid_request` without participants, with more than `maxModels`, or with one twice.
+   *
+   * @example
+   * const talk = tutti.conversation({ mode: 'direct', arbiter: 'embedded:base', participants: ['embedded:mini-a', 'embedded:mini-b'] });
+   * await talk.route({ from: 'user', to: 'embedded:mini-a', message: 'What is 12 + 30?' });
+   * const { response } = await talk.respond('embedded:mini-a');
+   */
+  conversation(options: ConversationOptions, who: { readonly principal?: Principal } = {}): LedConversation {
+    return this.conversations.start(options, who);
   }
 
   // --- Models -----------------------------------------------------------------------------------------------------------

@@ -7,6 +7,7 @@ import type { ConfigShape } from '../config/load.ts';
 import { shapeOf } from '../config/walk.ts';
 import { TuttiError } from '../errors/error.ts';
 import { nearest } from '../lib/nearest.ts';
+import { promptsConfig } from '../arbiter/prompts/schema.ts';
 import { poolSchema } from '../pool/schema.ts';
 import { modelEntrySchema } from '../registry/schema.ts';
 import { compileRules } from '../router/rules.ts';
@@ -41,6 +42,32 @@ const interpreterSchema = z
   })
   .describe('How tool calls are read that models write in their own ways.');
 
+const mediatorSchema = z
+  .strictObject({
+    model: z
+      .string()
+      .min(1)
+      .optional()
+      .describe('Shortens answers for another model’s window. Default: the model that is to read them.'),
+  })
+  .describe('How one model’s answer is handed to another.');
+
+const failuresSchema = z
+  .strictObject({
+    model: z
+      .string()
+      .min(1)
+      .optional()
+      .describe('A reasoning model that says what to do when a member fails. Default: none, so a fixed table says.'),
+    max_interventions: z
+      .int()
+      .min(0)
+      .max(10)
+      .default(0)
+      .describe('How often in a run what it says is carried out. 0: failures are the strategy’s own affair.'),
+  })
+  .describe('What is done when a member fails for a reason that no rule covers.');
+
 export const configSchema = z.strictObject({
   server: serverSchema.prefault({}),
   /** Where the database, downloads and logs live. Relative to the config file. */
@@ -65,6 +92,10 @@ export const configSchema = z.strictObject({
   runs: runsSchema.prefault({}),
   review: reviewSchema.prefault({}),
   interpreter: interpreterSchema.prefault({}),
+  mediator: mediatorSchema.prefault({}),
+  failures: failuresSchema.prefault({}),
+  /** Templates of one's own for `tutti/prompts`, by phase. */
+  prompts: promptsConfig.default({}),
 });
 /** The validated config, in the file's spelling: snake_case, seconds, MiB. */
 export type TuttiConfig = z.output<typeof configSchema>;
@@ -201,6 +232,10 @@ function checkTargets(config: TuttiConfig, members: ReadonlyMap<string, readonly
     ...Array.from(members, ([name, targets]) => targets.map((target) => ({ path: ['orchestrations', name], target }))).flat(),
     ...routing.rules.map(({ use }, i) => ({ path: ['routing', 'rules', i, 'use'], target: use })),
     ...DEFAULT_MODELS.map((key) => ({ path: ['orchestrator', key], target: orchestrator[key] })),
+    ...(['interpreter', 'mediator', 'failures'] as const).flatMap((section) => {
+      const { model } = config[section];
+      return model === undefined ? [] : [{ path: [section, 'model'], target: model }];
+    }),
     ...Object.entries(models).flatMap(([id, { fallbacks = [] }]) =>
       fallbacks.map((target) => ({ path: ['models', id, 'fallbacks'], target })),
     ),

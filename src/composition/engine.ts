@@ -6,7 +6,7 @@
  */
 import type { Backend } from '../contracts/backend.ts';
 import type { Clock } from '../contracts/clock.ts';
-import type { ExecuteRequest, Execution, InlineOrchestration, RunDetails } from '../contracts/library.ts';
+import type { ExecuteRequest, Execution, RunDetails } from '../contracts/library.ts';
 import type { CallOptions, Model, ModelDescriptor } from '../contracts/model.ts';
 import type { ChatInput } from '../contracts/chat.ts';
 import type { Operation } from '../contracts/operations.ts';
@@ -35,7 +35,8 @@ import { withConfidence, type Calibrate } from './confident-model.ts';
 import { inlineOrchestration } from './inline.ts';
 import { withImageBytes } from './image-bytes.ts';
 import { describeImages, hasImages, type AskVision } from './image-description.ts';
-import { withBudget, type Orchestration } from './orchestration.ts';
+import { Orchestration, withBudget } from './orchestration.ts';
+import { workStrategy, type Performed, type Work, type WorkOptions } from './perform.ts';
 import { ResumableRuns, type ResumableRun } from './resumable-runs.ts';
 import { AFTER_STEP, LOOKED_BACK_AT, lookingBack } from './looking-back.ts';
 import { reviewed, type ReviewSettings } from './review.ts';
@@ -75,6 +76,15 @@ export interface ResumeRequest {
   readonly signal?: AbortSignal;
   readonly timeout?: number;
   readonly commit?: ExecuteRequest['commit'];
+}
+
+/** What there is of a run before it starts. */
+interface Earlier {
+  readonly journal: Journal;
+  readonly inline?: Orchestration;
+  /** It goes on. */
+  readonly id?: RunId;
+  readonly startedAt?: number;
 }
 
 export class Engine {
@@ -129,17 +139,35 @@ export class Engine {
     return this.#start({ ...request, ...call }, { journal: kept.journal, id, startedAt: kept.startedAt });
   }
 
+  /** Does a piece of work of Tutti's own as a run. Errors: those of the work and of its calls. */
+  async perform<T>(work: Work<T>, options: WorkOptions = {}): Promise<Performed<T>> {
+    let done: { readonly value: T } | null = null;
+    const definition = workStrategy(work, (value) => void (done = { value }));
+    const config = { strategy: work.name } as never; // what its schema takes
+    const inline = new Orchestration({ name: `inline:${work.name}`, definition, config, clock: this.#options.clock });
+    const input: ChatInput = { messages: [{ role: 'user', content: work.task }] };
+    const { runId, parts } = this.#start(
+      { ...options, operation: 'chat', input, commit: 'finish' },
+      { journal: new Journal(), inline },
+    );
+    for await (const _part of parts) {
+      // The run records them.
+    }
+    if (done === null) throw new TuttiError('internal_error', `${work.name} ended without a result.`);
+    return { runId, value: (done as { readonly value: T }).value };
+  }
+
   /** The question that a run waits with; null when it does not wait. */
   questionOf(id: RunId): string | null {
     return this.#resumable.get(id)?.waiting?.question ?? null;
   }
 
-  #start(request: ExecuteRequest, earlier: { journal: Journal; id?: RunId; startedAt?: number }): Execution {
+  #start(request: ExecuteRequest, earlier: Earlier): Execution {
     if (this.#refusal !== null) throw this.#refusal;
     const { runs, clock } = this.#options;
     const snapshot = this.#options.snapshot();
     const principal = request.principal ?? LOCAL_PRINCIPAL;
-    const inline = request.orchestration === undefined ? null : this.#inline(request.orchestration, request, snapshot);
+    const inline = earlier.inline ?? this.#inline(request, snapshot);
     const decision = inline === null ? snapshot.router.route(routeRequest(request)) : decisionFor(inline);
     const stop = new AbortController();
     const recorder = runs.start(
@@ -246,7 +274,9 @@ export class Engine {
     }
   }
 
-  #inline(given: InlineOrchestration, request: ExecuteRequest, snapshot: Snapshot): Orchestration {
+  #inline(request: ExecuteRequest, snapshot: Snapshot): Orchestration | null {
+    const given = request.orchestration;
+    if (given === undefined) return null;
     const { registry, clock, strategies } = this.#options;
     return inlineOrchestration(given, {
       strategies: strategies(),

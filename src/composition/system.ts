@@ -145,8 +145,11 @@ export class System implements AsyncDisposable {
       strategies: () => this.#settings.kinds.strategies,
       calibrate: (model, confidence) => this.measured.calibrate(model, confidence),
       review: () => this.#reviewLimits,
-      tools: () => ({ read: this.config.interpreter.read, interpreter: this.#interpreterModel }),
-      settings: () => ({ interpreter: this.#interpreterModel, collaboration: this.config.orchestrator.enable_collaboration }),
+      tools: () => ({ read: this.config.interpreter.read, interpreter: this.assistantModels.interpreter }),
+      settings: () => ({
+        interpreter: this.assistantModels.interpreter,
+        collaboration: this.config.orchestrator.enable_collaboration,
+      }),
     });
   }
 
@@ -155,12 +158,33 @@ export class System implements AsyncDisposable {
     return this.#settings.loaded.config;
   }
 
-  /** null when there is no such model, as in a lean installation without its runner. */
-  get #interpreterModel(): ModelId | null {
-    const { model } = this.config.interpreter;
+  /** The models of Tutti's own work; null where none is configured or there. */
+  get assistantModels(): {
+    readonly interpreter: ModelId | null;
+    readonly mediator: ModelId | null;
+    readonly failures: ModelId | null;
+  } {
+    const { interpreter, mediator, failures } = this.config;
+    return {
+      interpreter: this.#known(interpreter.model),
+      mediator: this.#known(mediator.model),
+      failures: this.#known(failures.model),
+    };
+  }
+
+  /** Tokens of a model's context; null when they are not known. */
+  contextWindow(target: string): number | null {
+    const { model, context_window } = this.config.interpreter;
+    if (target === model && context_window !== undefined) return context_window;
+    return this.#known(target) === null ? null : (this.registry.get(target)?.contextWindow ?? null);
+  }
+
+  /** The name, if something has it: in a lean installation the embedded models are not there. */
+  #known(target: string | undefined): string | null {
+    if (target === undefined) return null;
     try {
-      this.registry.resolve(model);
-      return model;
+      this.registry.resolve(target);
+      return target;
     } catch (error) {
       if (TuttiError.isInstance(error)) return null;
       throw error;
