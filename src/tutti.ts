@@ -41,6 +41,7 @@ import { cpuMeter, findGpus, systemMemory } from './composition/devices.ts';
 import { pullModel } from './composition/downloads.ts';
 import type { Measured } from './composition/measured.ts';
 import type { ResumeRequest } from './composition/engine.ts';
+import type { Measured } from './composition/measured.ts';
 import { LOCAL_MEDIA, type MediaAccess } from './composition/media.ts';
 import { toOrchestrateCall } from './composition/orchestrate-request.ts';
 import { sourceOf, type TuttiOptions } from './composition/options.ts';
@@ -144,6 +145,11 @@ export class Tutti implements AsyncDisposable {
   /** Every event: `tutti.events.on('run.completed', …)`; `since(id)` resumes. */
   get events(): Runs['events'] {
     return this.#system.runs.events;
+  }
+
+  /** What evaluations have measured of models and orchestrations: reliabilities and calibrations. */
+  get measured(): Measured {
+    return this.#system.measured;
   }
 
   get backends(): Backends {
