@@ -39,7 +39,6 @@ import { toChatInput } from './composition/chat-request.ts';
 import type { TuttiConfig } from './composition/config-schema.ts';
 import { cpuMeter, findGpus, systemMemory } from './composition/devices.ts';
 import { pullModel } from './composition/downloads.ts';
-import type { Measured } from './composition/measured.ts';
 import type { ResumeRequest } from './composition/engine.ts';
 import type { Measured } from './composition/measured.ts';
 import { LOCAL_MEDIA, type MediaAccess } from './composition/media.ts';
@@ -145,11 +144,6 @@ export class Tutti implements AsyncDisposable {
   /** Every event: `tutti.events.on('run.completed', …)`; `since(id)` resumes. */
   get events(): Runs['events'] {
     return this.#system.runs.events;
-  }
-
-  /** What evaluations have measured of models and orchestrations: reliabilities and calibrations. */
-  get measured(): Measured {
-    return this.#system.measured;
   }
 
   get backends(): Backends {

@@ -36,7 +36,6 @@ import { Engine, type Snapshot } from './engine.ts';
 import { splitCommon } from './inline.ts';
 import { createLogger } from './logger.ts';
 import { Measured } from './measured.ts';
-import { Measured } from './measured.ts';
 import type { TuttiOptions } from './options.ts';
 import { Orchestration } from './orchestration.ts';
 import { checkPlugin, loadPlugin, type LoadedPlugin } from './plugins.ts';
@@ -48,8 +47,6 @@ const PRESSURE_CHECK_MS = 5000;
 
 export class System implements AsyncDisposable {
   readonly registry: Registry;
-  /** What evaluations have measured. */
-  readonly measured: Measured;
   readonly pool: Pool;
   readonly runs: Runs;
   readonly backends: Backends;
@@ -108,7 +105,6 @@ export class System implements AsyncDisposable {
         own.publish(type, data as never, { ...(runId !== null && { runId }), ...(principal !== null && { principal }) }),
       );
     this.registry = new Registry({ events });
-    this.measured = new Measured({ path: join(settings.dataDir, 'measured.json'), registry: this.registry, clock, log });
     this.measured = new Measured({ path: join(settings.dataDir, 'measured.json'), registry: this.registry, clock, log });
     this.breakers = new CircuitBreakers({ settings: breakerSettings(config), clock, events });
     this.backends = new Backends({
