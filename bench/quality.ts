@@ -2,14 +2,16 @@
  * `npm run bench -- quality`: are several models better than one? The embedded models and orchestrations of them on questions
  * that no training has seen: how often they are right, how sure they are, and what it takes.
  */
-import { readFile } from 'node:fs/promises';
+import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 import { table } from '../src/cli/output.ts';
 import { columnsFor } from '../src/eval/figures.ts';
+import { reportHtml } from '../src/eval/html.ts';
 import { readItems, type EvalItem } from '../src/eval/items.ts';
+import { reportJson, type Report } from '../src/eval/report.ts';
 import { sample } from '../src/eval/sample.ts';
-import { progress, report, type Figure } from './harness/report.ts';
+import { progress, report, RESULTS, type Figure } from './harness/report.ts';
 import { contest, type Contest, type Questions } from './quality/contest.ts';
 import { goalsOf } from './quality/goals.ts';
 import { liarsBackend } from './quality/liars.ts';
@@ -68,15 +70,16 @@ async function runContest({ items, weights, only, json }: Options): Promise<Figu
   const began = performance.now();
   const questions: Questions = {
     test: await itemsOf('skills', items),
-    calibration: await itemsOf('calibration', Math.min(items, 1000)),
-    reliability: await itemsOf('reliability', Math.min(items, 500)),
+    calibration: await itemsOf('calibration', 2 * items),
+    reliability: await itemsOf('reliability', items),
   };
   const liar = liarsBackend([...questions.test, ...questions.reliability]);
   await using stage = await Stage.open({ weights, others: { liar } });
   const held = await contest(stage, questions, only);
   const { computed, told } = stage.memory.counts;
   progress(`${computed} answers computed, ${told} told again, ${((performance.now() - began) / 1000).toFixed(0)} s`);
-  if (!json) print(held);
+  if (!json) console.log(`\n${table(held.rows, columnsFor(held.rows, held.best))}\n`);
+  await keep(held, questions.test.length);
   return goalsOf(held);
 }
 
@@ -85,6 +88,10 @@ async function itemsOf(name: string, limit: number): Promise<EvalItem[]> {
   return sample(readItems(await readFile(file, 'utf8'), file), { limit, seed: SEED });
 }
 
-function print({ rows, best }: Contest): void {
-  console.log(`\n${table(rows, columnsFor(rows, best))}\n`);
+/** The whole contest, with every answer, beside the result that `report` keeps. */
+async function keep({ rows, best, trials }: Contest, items: number): Promise<void> {
+  const kept: Report = { data: 'skills.jsonl', at: Date.now(), items, seed: SEED, best, rows, trials };
+  await mkdir(RESULTS, { recursive: true });
+  await writeFile(join(RESULTS, 'quality.json'), `${JSON.stringify(reportJson(kept, { answers: true }), null, 2)}\n`);
+  await writeFile(join(RESULTS, 'quality.html'), reportHtml(kept));
 }

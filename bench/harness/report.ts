@@ -26,7 +26,8 @@ export interface BenchOptions {
   readonly weights?: string;
 }
 
-const RESULTS = join(import.meta.dirname, '..', 'results');
+/** Where results are kept; not part of the repository. */
+export const RESULTS = join(import.meta.dirname, '..', 'results');
 /** Fewer pairs than this say little on a machine that does other things, too. */
 const ROUNDS = 15;
 

@@ -41,7 +41,9 @@ export async function contest(stage: Stage, questions: Questions, only: RegExp):
   const handoff = tuneHandoff(calibrated, stage);
   progress(`handoff: thresholds ${handoff.thresholds.join(', ')}, chosen on ${questions.calibration.length} other questions`);
   const singles = Object.fromEntries(SINGLES.map((name): [string, Contestant] => [embedded(name), embedded(name)]));
-  const all = Object.entries(orchestrations(handoff.thresholds)).filter(([name]) => only.test(name));
+  const all = Object.entries({ ...orchestrations(handoff.thresholds), 'arbiter over minis': arbiterOverMinis(stage) }).filter(
+    ([name]) => only.test(name),
+  );
   const trials = await stage.ask({ ...singles, ...Object.fromEntries(all) }, questions.test);
   return { ...summarize(trials, stage.facts), handoff, trials };
 }
@@ -91,6 +93,44 @@ function tuneHandoff(trials: readonly TargetTrials[], stage: Stage): Plan {
   return choosePlan(tries, { loss: LOSS, share: SHARE });
 }
 
+/** `drafts`: whether the next member is shown the answer of the one before. */
+const handoffBy = (thresholds: readonly number[], drafts: boolean): InlineOrchestration => ({
+  strategy: 'handoff',
+  members: HANDOFF.map(embedded),
+  confidence_threshold: thresholds,
+  carry_draft: drafts,
+});
+
+/** What each specialist is for: the skills of the test set, and how the arbiter is told. */
+const DOMAINS: Readonly<Record<string, { readonly description: string; readonly skills: readonly string[] }>> = {
+  arithmetic: { description: 'Adds, subtracts and multiplies', skills: ['add', 'sub', 'mul'] },
+  sorting: { description: 'Sorts and compares numbers', skills: ['sort', 'compare'] },
+  words: { description: 'Reverses words, writes capitals, counts letters', skills: ['reverse', 'upper', 'count'] },
+  reading: { description: 'Reads facts out of a given text', skills: ['read', 'unknown_fact'] },
+  units: { description: 'Converts units', skills: ['convert'] },
+  checking: { description: 'Checks whether an answer is right', skills: ['verify', 'draft', 'choose'] },
+  general: { description: 'Everything else', skills: ['unknown'] },
+};
+
+/** Each domain is the mini's that is best at it by what was measured before the test. */
+function arbiterOverMinis({ tutti }: Stage): InlineOrchestration {
+  const quality = (model: string, skills: readonly string[]): number => {
+    const known = tutti.measured.get(model)?.quality ?? {};
+    return skills.reduce((sum, skill) => sum + (known[skill] ?? known.default ?? 0), 0);
+  };
+  const specialists = Object.entries(DOMAINS).map(([name, { description, skills }]) => {
+    const model = minis.reduce((best, each) => (quality(each, skills) > quality(best, skills) ? each : best));
+    return [name, { model, description }];
+  });
+  return {
+    strategy: 'arbiter',
+    arbiter: embedded('tools'),
+    style: 'route',
+    tools: [],
+    specialists: Object.fromEntries(specialists),
+  };
+}
+
 /** Samples of one model for its self-consistency. */
 const SAMPLES = 5;
 
@@ -104,10 +144,8 @@ function orchestrations(thresholds: readonly number[]): Record<string, InlineOrc
     'two of three lie, majority': panel([strongest, ...liars], 'majority'),
     'two of three lie, weighted': panel([strongest, ...liars], 'weighted'),
     'self-consistency': { strategy: 'consensus', members: [embedded('mini-c')], samples: SAMPLES },
-    handoff: {
-      strategy: 'handoff',
-      members: HANDOFF.map((name, i) => ({ model: embedded(name), threshold: thresholds[i] })),
-    },
+    handoff: handoffBy(thresholds, false),
+    'handoff with drafts': handoffBy(thresholds, true),
     'phased, verified': { strategy: 'phased', reasoning: [embedded('mini-c')], verification: embedded('base') },
     'phased, not verified': { strategy: 'phased', reasoning: [embedded('mini-c')] },
     ensemble: { strategy: 'ensemble', members: minis, aggregator: embedded('base') },
