@@ -13,6 +13,7 @@ import type { ChatInput, ToolCall, ToolDefinition } from '../../contracts/chat.t
 import { TuttiError } from '../../errors/error.ts';
 import { newId } from '../../lib/id.ts';
 import { parseJson } from '../../lib/json-value.ts';
+import { editDistance } from '../../lib/nearest.ts';
 import type { Ask, AskedAnswer } from '../ask.ts';
 import { argumentsOf, type FoundCall } from './call-shapes.ts';
 import { checkArguments } from './coercion.ts';
@@ -82,6 +83,8 @@ export interface Interpreter {
 
 const READ_CONFIDENCE: Readonly<Record<Place, number>> = { marked: 0.95, alone: 0.9, fenced: 0.8, line: 0.7, script: 0.6 };
 const REPAIRED = 0.9;
+/** Errors about the notation, not about what was asked for. */
+const SYNTAX = /json|pars|syntax|malformed|format|token|quote/i;
 const UNSURE = 0.5;
 
 /** Makes an interpreter. */
@@ -107,10 +110,11 @@ export function createInterpreter({ model, ask }: InterpreterOptions): Interpret
     async interpret(input) {
       const tools = toolIndex(input.tools);
       const read = readAnswer(input, tools);
-      if (read.problems.length === 0 && (read.source !== 'none' || !read.meant)) return result(read);
+      if (!isWorthAsking(read, tools)) return result(read);
       const answer = await byModel(extractPrompt(read.written), tools, signalOf(input), 'interpret');
-      // A model that finds nothing in calls of unknown tools confirms them as none of ours.
-      return answer === null ? result(read) : { ...answer, text: read.text };
+      // One that finds fewer calls than were read has overlooked some.
+      if (answer === null || answer.toolCalls.length < read.calls.length) return result(read);
+      return { ...answer, text: read.rest };
     },
 
     async repair(input) {
@@ -118,7 +122,8 @@ export function createInterpreter({ model, ask }: InterpreterOptions): Interpret
       const written = typeof input.call === 'string' ? input.call : callText(input.call);
       const read = readAnswer({ text: written, tools: input.tools }, tools);
       // What only had to be read or changed to fit may well have been all that was wrong.
-      if (read.source === 'repaired' && read.problems.length === 0) return result(read);
+      const isText = typeof input.call === 'string' && read.source === 'parsed' && SYNTAX.test(input.error);
+      if ((read.source === 'repaired' || isText) && read.problems.length === 0) return result(read);
       const answer = await byModel(repairPrompt(written, input.error), tools, signalOf(input), 'repair');
       if (answer !== null && !sameCalls(answer.toolCalls, read.calls)) return answer;
       // The very same call would fail the very same way.
@@ -127,6 +132,18 @@ export function createInterpreter({ model, ask }: InterpreterOptions): Interpret
       return { toolCalls: [], source: 'none', confidence: UNSURE, text: '', problems };
     },
   };
+}
+
+/**
+ * Whether a model may find more than was read. Not in calls of functions that nobody offered (`no_function()`,
+ * `search_web(…)`): asked for a call, a model would make one up. A name that is only misspelt is another matter.
+ */
+function isWorthAsking({ calls, problems, meant }: AnswerReading, tools: ToolIndex): boolean {
+  if (problems.length === 0) return meant && calls.length === 0;
+  return problems.some(({ name }) => {
+    const limit = Math.max(1, Math.floor(name.length * 0.25));
+    return tools.tools.some((tool) => editDistance(name.toLowerCase(), tool.name.toLowerCase(), limit) <= limit);
+  });
 }
 
 /** The prompts that `embedded:tools` was trained on; other models understand them as well. */
@@ -145,6 +162,8 @@ export interface AnswerReading {
   readonly source: InterpretSource;
   readonly confidence: number;
   readonly text: string;
+  /** The text without what is marked as a call, also if that could not be read; empty when there is no telling where it stands. */
+  readonly rest: string;
   readonly problems: readonly CallProblem[];
   readonly meant: boolean;
   /** All that the model wrote, for another model to read. */
@@ -167,6 +186,7 @@ export function readAnswer(
       source: sourceOf(checked, 'structured'),
       confidence: confidenceOf(checked, 1),
       text,
+      rest: text,
       meant: true,
       written,
     };
@@ -178,7 +198,15 @@ export function readAnswer(
   const source = sourceOf(checked, 'parsed');
   const none = meant ? UNSURE : 1;
   const confidence = place === null || source === 'none' ? none : confidenceOf(checked, READ_CONFIDENCE[place]);
-  return { ...checked, source, confidence, text: source === 'none' ? text : reading.rest, meant, written: text };
+  return {
+    ...checked,
+    source,
+    confidence,
+    text: source === 'none' ? text : reading.rest,
+    rest: reading.rest === text ? '' : reading.rest,
+    meant,
+    written: text,
+  };
 }
 
 /** Calls that hold, and what is wrong with the others. */
