@@ -9,8 +9,8 @@ import type { EvalItem } from '../../src/eval/items.ts';
 import { FakeBackend, type FakeAnswer } from '../../src/testing/index.ts';
 import { z } from 'zod';
 
-/** How often a liar tells the truth. */
-const TRUTH = 0.15;
+/** How often a liar lies. */
+export const LIE_SHARE = 0.85;
 /** Of its lies, how many it shares with the others. */
 const SHARED = 0.5;
 /** Each word is said with this probability. */
@@ -29,7 +29,7 @@ export function liarsBackend(items: readonly EvalItem[]): BackendDefinition<z.in
       const said =
         text === undefined
           ? 'What?'
-          : chance(who, asked) < TRUTH
+          : chance(who, asked) >= LIE_SHARE
             ? text
             : wrong(text, chance(`${who}2`, asked) < SHARED ? '' : who);
       return { tokens: [{ text: said, logprob: LOGPROB }] };

@@ -60,7 +60,7 @@ export async function phaseToSlowestBranch(): Promise<Figure> {
     models: Object.fromEntries([...BRANCHES, 'thinker'].map((name) => [name, { answer: { text: name, delayMs: UPSTREAM_MS } }])),
   });
   const up = { type: 'openai-compatible', base_url: `${upstream.url}/v1` };
-  return withTutti({ backends: { up } }, async (tutti) => {
+  return await withTutti({ backends: { up } }, async (tutti) => {
     await tutti.settled();
     const careful = { strategy: 'phased', context: BRANCHES.map((name) => `up:${name}`), reasoning: ['up:thinker'] };
     const ratios: number[] = [];
