@@ -25,12 +25,14 @@ import type { Open } from '../router/attempt.ts';
 import type { Dispatcher } from '../router/dispatcher.ts';
 import type { RouteRequest, Router } from '../router/router.ts';
 import type { Ask } from '../arbiter/ask.ts';
+import { createFailures } from '../arbiter/failures.ts';
 import { createInterpreter } from '../arbiter/interpreter/interpreter.ts';
 import { Authors } from '../host/authors.ts';
 import { Journal } from '../host/journal.ts';
 import { ROOT } from '../runs/run-tree.ts';
 import type { Runs } from '../runs/runs.ts';
 import { detailsOf } from './answer.ts';
+import { assisted } from './assistance.ts';
 import { withConfidence, type Calibrate } from './confident-model.ts';
 import { inlineOrchestration } from './inline.ts';
 import { withImageBytes } from './image-bytes.ts';
@@ -64,6 +66,8 @@ export interface EngineOptions {
   readonly settings: () => StrategySettings;
   /** `interpreter:` */
   readonly tools: () => { readonly read: boolean; readonly interpreter: ModelId | null };
+  /** `failures:` */
+  readonly failures: () => { readonly maxInterventions: number; readonly model: ModelId | null };
   /** `review:` */
   readonly review: () => ReviewSettings;
 }
@@ -257,13 +261,11 @@ export class Engine {
     options: CallOptions,
     name: string,
   ): AsyncGenerator<Part> {
-    const { snapshot } = scope;
     const { step } = options;
     const now = (): number => this.#options.clock.now();
     yield { type: 'step-start', step, parent: parentOf(step), kind: 'member', name, model: null, at: now() };
     try {
-      const decision = snapshot.router.route({ ...routeRequest({ ...scope.request, ...request }), target, backend: undefined });
-      yield* this.#answering(scope, decision, { operation: request.operation, input: withinBudget(request, options) }, options);
+      yield* this.#helped(scope, this.#routed(scope, target, request, options), { target, request, options, name });
       yield { type: 'step-end', step, outcome: 'completed', at: now() };
     } catch (thrown) {
       const error = TuttiError.from(thrown);
@@ -272,6 +274,45 @@ export class Engine {
       yield { type: 'step-end', step, outcome, error: { code, message, retryable }, at: now() };
       throw error;
     }
+  }
+
+  async *#routed(scope: RunScope, target: string, request: StrategyRequest, options: CallOptions): AsyncGenerator<Part> {
+    const asked = { ...routeRequest({ ...scope.request, ...request }), target, backend: undefined };
+    const decision = scope.snapshot.router.route(asked);
+    yield* this.#answering(scope, decision, { operation: request.operation, input: withinBudget(request, options) }, options);
+  }
+
+  /** The same parts; with `failures.max_interventions`, a member that has failed is helped. */
+  #helped(
+    scope: RunScope,
+    parts: AsyncIterable<Part>,
+    call: { target: string; request: StrategyRequest; options: CallOptions; name: string },
+  ): AsyncIterable<Part> {
+    const { target, request, options, name } = call;
+    const { maxInterventions, model } = this.#options.failures();
+    // Help is not helped, and what the interpreter asks is its own affair.
+    if (maxInterventions === 0 || options.step.includes('/help') || options.step.includes(INTERPRETER_STEP)) return parts;
+    const { step, signal } = options;
+    const ask = this.#asking(scope, options);
+    const interpreter = createInterpreter({ model: this.#options.tools().interpreter, ask });
+    const failures = createFailures({ model, ask, interpreter });
+    return assisted(parts, {
+      step,
+      target,
+      request,
+      signal,
+      clock: this.#options.clock,
+      allowed: () => scope.interventions++ < maxInterventions,
+      diagnose: (error, recentActions) => failures.diagnose({ phase: name, error, recentActions, signal }),
+      call: (at, to, changed) => this.#callMember(scope, to, changed, { ...options, step: at }, 'help'),
+      another: () => this.#find(scope.snapshot, { ...scope.request, requestedBy: target }, 'text_generation', 1)[0] ?? null,
+      askUser: (at, question) => {
+        const reply = scope.journal.reply(at);
+        if (reply !== undefined) return reply;
+        throw new TuttiError('awaiting_input', question, { details: { step: at } });
+      },
+      decided: (message, { cause, source, arguments: advice }) => scope.decided({ message, data: { cause, source, ...advice } }),
+    });
   }
 
   #inline(request: ExecuteRequest, snapshot: Snapshot): Orchestration | null {

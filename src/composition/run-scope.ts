@@ -128,8 +128,15 @@ export class RunScope implements RunEffects {
       this.recorder.conflict();
       return;
     }
-    const { message, data } = report;
-    outcome.decisions = [...outcome.decisions, { message, ...(data && { data }) } satisfies Decision];
+    this.decided(report);
+  }
+
+  /** How often a failed member was helped. */
+  interventions = 0;
+
+  decided({ message, data }: Decision): void {
+    const outcome = this.#outcome;
+    if (outcome !== null) outcome.decisions = [...outcome.decisions, { message, ...(data && { data }) }];
   }
 }
 

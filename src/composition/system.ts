@@ -145,6 +145,7 @@ export class System implements AsyncDisposable {
       strategies: () => this.#settings.kinds.strategies,
       calibrate: (model, confidence) => this.measured.calibrate(model, confidence),
       review: () => this.#reviewLimits,
+      failures: () => ({ maxInterventions: this.config.failures.max_interventions, model: this.assistantModels.failures }),
       tools: () => ({ read: this.config.interpreter.read, interpreter: this.assistantModels.interpreter }),
       settings: () => ({
         interpreter: this.assistantModels.interpreter,

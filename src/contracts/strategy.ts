@@ -87,6 +87,11 @@ export interface MemberError {
   readonly code: string;
   readonly message: string;
   readonly retryable: boolean;
+  /** What failure assistance says that the strategy should do; a strategy that cannot goes on as without it. */
+  readonly advice?: {
+    readonly action: 'rollback' | 'change_phase';
+    /** The phase or step meant. */ readonly phase: string | null;
+  };
 }
 
 export interface StrategySettings {

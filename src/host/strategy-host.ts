@@ -211,7 +211,8 @@ class StrategyHost implements StrategyContext<unknown> {
     const error = TuttiError.from(thrown, 'backend_error');
     if (error.code === 'awaiting_input' || error.code === 'internal_error') throw error;
     if (error.code === 'deadline_exceeded' && options.deadline !== undefined && this.clock.now() >= options.deadline) throw error;
-    return { code: error.code, message: error.message, retryable: error.retryable };
+    const advice = error.details.advice as MemberError['advice']; // set by failure assistance alone
+    return { code: error.code, message: error.message, retryable: error.retryable, ...(advice && { advice }) };
   };
 
   /** The strategy's parts; those of one member, when the caller brings the results of tools that this member called. */

@@ -1,0 +1,69 @@
+/** Failure assistance in a run: what the diagnosis advises is carried out, within limits, and recorded. */
+import { describe, expect, it } from 'vitest';
+import { TuttiError } from '../../src/errors/error.ts';
+import { start } from './start.ts';
+
+const ill = { failBefore: new TuttiError('forbidden', 'ill') };
+const advising = (advice: object): { answer: string } => ({ answer: JSON.stringify(advice) });
+const one = { one: { strategy: 'fallback', members: ['fake:a'] } };
+const failures = { model: 'fake:thinker', max_interventions: 2 };
+
+describe('a member that failed', () => {
+  it('is asked again with the changes that are advised', async () => {
+    const thinker = advising({
+      cause: 'too vague',
+      action: 'retry_with_changes',
+      arguments: { changes: 'Answer with a number.' },
+    });
+    await using started = await start({ a: { answer: [ill, { text: '42' }] }, thinker }, { orchestrations: one, failures });
+    const { tutti, backend } = started;
+    const answer = await tutti.run({ model: 'one', input: 'How many?' });
+    expect(answer.text).toBe('42');
+    expect(answer.decisions).toMatchObject([
+      { message: 'fake:a failed (forbidden): retry_with_changes', data: { cause: 'too vague', source: 'model' } },
+    ]);
+    expect(backend.calls.at(-1)?.input).toMatchObject({ messages: [{ content: 'How many?\n\nAnswer with a number.' }] });
+  });
+
+  it('is made up for by another model', async () => {
+    const thinker = {
+      ...advising({ cause: 'broken', action: 'alternative_approach', arguments: { approach: 'Guess.' } }),
+      descriptor: { capabilities: ['reasoning'] },
+    };
+    const b = {
+      answer: 'from b',
+      descriptor: { quality: { default: 1 }, speed: 1, price: { inputPerMtok: 0, outputPerMtok: 0 } },
+    };
+    await using started = await start(
+      { a: { answer: ill }, b, thinker },
+      { orchestrations: one, failures, routing: { policy: 'accuracy' } },
+    );
+    expect((await started.tutti.run({ model: 'one', input: 'x' })).text).toBe('from b');
+  });
+
+  it('waits for a person where only a person can help', async () => {
+    const thinker = advising({ cause: 'no key', action: 'request_user_input', arguments: { question: 'Which key?' } });
+    await using started = await start(
+      { a: { answer: [ill, ill, { text: 'opened' }] }, thinker },
+      { orchestrations: one, failures },
+    );
+    const { tutti, backend } = started;
+    const waiting = await tutti.run({ model: 'one', input: 'Open it.' });
+    expect(waiting).toMatchObject({ status: 'waiting', text: 'Which key?' });
+    expect((await tutti.reply(waiting.runId, 'the red one')).text).toBe('opened');
+    expect(backend.calls.at(-1)?.input).toMatchObject({ messages: [{ content: 'Open it.\n\nThe user says: the red one' }] });
+  });
+
+  it('is helped so often and no more', async () => {
+    const thinker = advising({ cause: 'it is not known', action: 'retry_with_changes', arguments: { changes: 'Try.' } });
+    await using started = await start({ a: { answer: ill }, thinker }, { orchestrations: one, failures });
+    await expect(started.tutti.run({ model: 'one', input: 'x' })).rejects.toMatchObject({ code: 'all_members_failed' });
+    expect(started.backend.calls.filter(({ model }) => model === 'a')).toHaveLength(3);
+  });
+
+  it('is left to its strategy when the config asks for no help', async () => {
+    await using started = await start({ a: { answer: ill } }, { orchestrations: one });
+    await expect(started.tutti.run({ model: 'one', input: 'x' })).rejects.toMatchObject({ code: 'all_members_failed' });
+    expect(started.backend.calls).toHaveLength(1);
+  });
+});
