@@ -10,6 +10,7 @@ import {
   type StrategyRun,
 } from '../testing/strategy-runner.ts';
 import { arbiterStrategy, withConsult } from './arbiter.ts';
+import { textOf } from './context-fit.ts';
 import { depthOf } from './team.ts';
 
 const ill = new TuttiError('upstream_error', 'ill');
@@ -40,10 +41,15 @@ const keysOf = (outcome: StrategyOutcome): string[] => outcome.calls.map(({ key 
 const inputsOf = (outcome: StrategyOutcome, target: string): ChatInput[] =>
   outcome.calls.filter((call) => call.target === target).map(({ input }) => input);
 const namesOf = (input: ChatInput | undefined): string[] => (input?.tools ?? []).map((one) => one.function.name);
+/** The first message of a model's first call, and the last of its last. */
+const firstText = (outcome: StrategyOutcome, target: string): string =>
+  (inputsOf(outcome, target)[0]?.messages ?? []).slice(0, 1).map(textOf).join('');
+const lastText = (outcome: StrategyOutcome, target: string): string =>
+  (inputsOf(outcome, target).at(-1)?.messages ?? []).slice(-1).map(textOf).join('');
 /** The results of its tools, as the arbiter was told them in its last turn. */
 const resultsOf = (outcome: StrategyOutcome): unknown[] =>
   (inputsOf(outcome, 'boss').at(-1)?.messages ?? []).flatMap((message) =>
-    message.role === 'tool' ? [JSON.parse(String(message.content))] : [],
+    message.role === 'tool' ? [JSON.parse(textOf(message))] : [],
   );
 
 strategyContract(
@@ -207,9 +213,19 @@ describe('an arbiter that leads', () => {
       {},
       { specialists: { coding: { model: 'coder', context_window: 512 } } },
     );
-    const content = String(inputsOf(outcome, 'coder')[0]?.messages[0]?.content);
+    const content = firstText(outcome, 'coder');
     expect(content.length).toBeLessThan(2500);
     expect(content).toMatch(/^Context:\nA sentence[^]*context\.\n\nWhat now\?$/);
+  });
+
+  it('is told the start of an answer that its own window cannot hold', async () => {
+    const outcome = await ask(
+      { boss: [consult('coding', 'Tell all'), 'Ok.'], coder: 'One more sentence. '.repeat(3000) },
+      { describe: { boss: { contextWindow: 4096 } } },
+    );
+    const [result] = resultsOf(outcome) as { response: string }[];
+    expect(result?.response.length).toBeGreaterThan(3000);
+    expect(result?.response.length).toBeLessThan(10_000);
   });
 
   it('gives images to specialists that can see', async () => {
@@ -321,6 +337,11 @@ describe('an arbiter that routes', () => {
     expect(inputsOf(outcome, 'thinker')[0]).toMatchObject({ max_tokens: 3, messages: [{ content: 'Why?' }] });
   });
 
+  it('tells how sure the choice is', async () => {
+    const outcome = await ask({ boss: { ...consult('reasoning', 'x'), confidence: 0.97 } }, small);
+    expect(outcome.decisions[0]?.data).toEqual({ specialist: 'reasoning', by: 'arbiter', confidence: 0.97 });
+  });
+
   it.each<[string, MemberScript]>([
     ['fails', { error: ill }],
     ['chooses nobody', 'No tool fits.'],
@@ -342,8 +363,8 @@ describe('an arbiter that routes', () => {
 
   it('sees a quarter of its window of a long question', async () => {
     const outcome = await ask({ boss: consult('reasoning', 'x') }, { ...small, input: 'Why is that so? '.repeat(1000) });
-    expect(String(inputsOf(outcome, 'boss')[0]?.messages[0]?.content).length).toBeLessThanOrEqual(1024);
-    expect(String(inputsOf(outcome, 'thinker')[0]?.messages[0]?.content).length).toBe(16_000);
+    expect(firstText(outcome, 'boss').length).toBeLessThanOrEqual(1024);
+    expect(firstText(outcome, 'thinker').length).toBe(16_000);
   });
 
   it('may call the client’s tools, and repeat what they give', async () => {
@@ -436,9 +457,7 @@ describe('the arbiter’s other tools', () => {
       'How and why.',
       ['arbiter', 'coding', 'reasoning', 'arbiter', 'synthesize_responses'],
     ]);
-    expect(String(inputsOf(outcome, 'boss').at(-1)?.messages.at(-1)?.content)).toContain(
-      '[coding]\nprint()\n\n[reasoning]\nbecause',
-    );
+    expect(lastText(outcome, 'boss')).toContain('[coding]\nprint()\n\n[reasoning]\nbecause');
   });
 
   it('synthesize_responses without responses is refused', async () => {

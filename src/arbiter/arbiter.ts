@@ -65,9 +65,10 @@ async function* work(context: StrategyContext<unknown>, options: TeamOptions): A
     throw new TuttiError('feature_disabled', 'No model may consult another: `orchestrator.enable_collaboration` is false.');
   }
   const { messages } = context.request.input as ChatInput; // a chat strategy gets chat requests alone
-  const names = options.specialists.map(({ name }) => name);
+  const authors = [...options.specialists, ...(options.larger === null ? [] : [options.larger]), ...options.orchestrations];
+  const names = authors.map(({ name }) => name);
   const awaited = awaitedAuthor(messages, names);
-  const author = options.specialists.find(({ name }) => name === awaited);
+  const author = authors.find(({ name }) => name === awaited);
   const team = new Team(context, options);
   if (author !== undefined && (yield* team.answeredBy([author], withoutAuthor(messages, names)))) return;
   yield* options.style === 'route' ? route(team) : lead(team);

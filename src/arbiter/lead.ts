@@ -11,7 +11,7 @@ import { Toolbox, type ArbiterCall, type TurnReading } from './arbiter-tools.ts'
 import { fitMessages } from './context-fit.ts';
 import { isHandOver, isRepetition, saysNothing } from './relay.ts';
 import { ToolServer, type Served } from './tool-server.ts';
-import { withContext, type Specialist } from './specialist.ts';
+import { startThatFits, withContext, type Specialist } from './specialist.ts';
 import type { Consulted, Team } from './team.ts';
 
 const COORDINATOR =
@@ -19,6 +19,11 @@ const COORDINATOR =
 
 /** A prompt takes this share of the arbiter's context at most; the rest is for its answer. */
 const PROMPT_SHARE = 0.75;
+
+/** And this much the results of one round: they are newest, so they would push out everything else. */
+const RESULTS_SHARE = 0.4;
+/** What a model thought is told up to so many tokens. */
+const REASONING_TOKENS = 400;
 
 /** After so many rounds without anything new the arbiter has one more, without tools. */
 const MAX_STALLED = 2;
@@ -46,7 +51,7 @@ export async function* lead(team: Team): AsyncGenerator<Part> {
     const repeated = served.find(({ isNew, consulted }) => !isNew && consulted !== null)?.consulted;
     if (options.direct && repeated != null) return yield* relayed(team, repeated, 'The arbiter asks the same again.');
     stalled = served.some(({ isNew }) => isNew) ? 0 : stalled + 1;
-    thread.push(...exchange(reading, served));
+    thread.push(...exchange(reading, served, windowOf(team) * RESULTS_SHARE));
   }
 }
 
@@ -58,11 +63,10 @@ async function think(
   isLast: boolean,
 ): Promise<ChildAnswer | null> {
   const { arbiter, standIn } = team.options;
-  const window = team.context.describe(arbiter.model)?.contextWindow ?? Number.POSITIVE_INFINITY;
   const { tools: _tools, tool_choice: choice, ...rest } = team.input;
   const request: ChatInput = {
     ...rest,
-    messages: fitMessages(thread, { maxTokens: window * PROMPT_SHARE }),
+    messages: fitMessages(thread, { maxTokens: windowOf(team) * PROMPT_SHARE }),
     ...(tools.length > 0 && { tools: [...tools], ...toolChoice(choice, isLast) }),
   };
   const member = standIn ? { ...arbiter, instructions: arbiter.instructions ?? COORDINATOR } : arbiter;
@@ -88,15 +92,24 @@ function toolChoice(choice: ChatInput['tool_choice'], isLast: boolean): Pick<Cha
 }
 
 /** The exchange as the arbiter sees it later. Calls of the client's tools wait: it makes them again when it knows the results. */
-function exchange({ text, internal }: TurnReading, served: readonly Served[]): ChatMessage[] {
+function exchange({ text, internal }: TurnReading, served: readonly Served[], maxTokens: number): ChatMessage[] {
+  const results = served.map(({ result }) => ({
+    ...result,
+    response: startThatFits(result.response, maxTokens / served.length),
+    reasoning: result.reasoning === null ? null : startThatFits(result.reasoning, REASONING_TOKENS),
+  }));
   return [
     { role: 'assistant', content: text, tool_calls: internal.map(({ call }) => call) },
     ...internal.map(({ call }, i): ChatMessage => ({
       role: 'tool',
       tool_call_id: call.id,
-      content: JSON.stringify(served[i]?.result),
+      content: JSON.stringify(results[i]),
     })),
   ];
+}
+
+function windowOf({ context, options }: Team): number {
+  return context.describe(options.arbiter.model)?.contextWindow ?? Number.POSITIVE_INFINITY;
 }
 
 /** Whether the only thing asked for is that somebody else answers the question as it stands, and that has been done. */

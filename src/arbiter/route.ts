@@ -25,7 +25,12 @@ export async function* route(team: Team): AsyncGenerator<Part> {
   const chosen = only ?? chosenOf(turn?.reading ?? null, specialists);
   if (chosen === undefined)
     team.decided('The arbiter chose nobody: the description that fits best by its words decides.', { by: 'words' });
-  else team.decided(`${chosen.name} answers.`, { specialist: chosen.name, by: only === undefined ? 'arbiter' : 'only one' });
+  else if (only !== undefined)
+    team.decided(`${chosen.name} answers: it is the only one.`, { specialist: chosen.name, by: 'only one' });
+  else {
+    const confidence = turn?.answer.confidence?.score ?? null;
+    team.decided(`The arbiter chose ${chosen.name}.`, { specialist: chosen.name, by: 'arbiter', confidence });
+  }
   const others = team.byWords.filter(({ name }) => name !== chosen?.name);
   if (!(yield* team.answeredBy(chosen === undefined ? others : [chosen, ...others]))) team.allFailed();
 }

@@ -110,10 +110,10 @@ export function authorInput(request: ChatInput, specialist: Specialist, context:
   return inputForMember({ ...request, messages }, specialist.member);
 }
 
-/** A context that is too long loses its end. */
-function startThatFits(context: string, maxTokens: number): string {
-  if (estimateTokens(context) <= maxTokens) return context;
-  return maxTokens < 1 ? '' : (chunkPrompt([context], { maxPromptTokens: maxTokens })[0] ?? '');
+/** A text that is too long loses its end. */
+export function startThatFits(text: string, maxTokens: number): string {
+  if (estimateTokens(text) <= maxTokens) return text;
+  return maxTokens < 1 ? '' : (chunkPrompt([text], { maxPromptTokens: maxTokens })[0] ?? '');
 }
 
 function promptLimit({ contextWindow }: Specialist): number {
