@@ -1,0 +1,214 @@
+/**
+ * How a call is answered, at the root of a run or below an orchestration: routed, dispatched, with images described for who
+ * cannot see, tool calls read as they are written, and help for who fails.
+ */
+import type { Ask } from '../arbiter/ask.ts';
+import { createFailures } from '../arbiter/failures.ts';
+import { createInterpreter } from '../arbiter/interpreter/interpreter.ts';
+import type { ChatInput } from '../contracts/chat.ts';
+import type { Clock } from '../contracts/clock.ts';
+import type { CallOptions, Model } from '../contracts/model.ts';
+import type { Part } from '../contracts/part.ts';
+import { LOCAL_PRINCIPAL } from '../contracts/principal.ts';
+import type { RouteDecision } from '../contracts/run.ts';
+import type { StrategyRequest } from '../contracts/strategy.ts';
+import type { ModelId } from '../contracts/vocabulary.ts';
+import { TuttiError } from '../errors/error.ts';
+import { Channel } from '../lib/channel.ts';
+import type { Registry } from '../registry/registry.ts';
+import type { Open } from '../router/attempt.ts';
+import { collectAsked } from './asked.ts';
+import { assisted } from './assistance.ts';
+import { withConfidence, type Calibrate } from './confident-model.ts';
+import { withImageBytes } from './image-bytes.ts';
+import { describeImages, hasImages, type AskVision } from './image-description.ts';
+import type { Leases } from './leases.ts';
+import { findModels, routeRequest } from './route-request.ts';
+import type { RunScope } from './run-scope.ts';
+import { spending, withinBudget } from './spending.ts';
+import { withToolReading } from './tool-reading.ts';
+
+export interface CallsOptions {
+  readonly registry: Registry;
+  readonly leases: Leases;
+  readonly clock: Clock;
+  readonly calibrate: Calibrate;
+  /** `interpreter:` */
+  readonly tools: () => { readonly read: boolean; readonly interpreter: ModelId | null };
+  /** `failures:` */
+  readonly failures: () => { readonly maxInterventions: number; readonly model: ModelId | null };
+}
+
+/** Begins the steps of what the interpreter asks. */
+const INTERPRETER_STEP = '/interpreter:';
+
+export class Calls {
+  readonly #options: CallsOptions;
+
+  constructor(options: CallsOptions) {
+    this.#options = options;
+  }
+
+  /** The parts of the answer to a call, at the root or below an orchestration. */
+  answering(
+    scope: RunScope,
+    decision: RouteDecision,
+    { operation, input }: StrategyRequest,
+    options: CallOptions,
+  ): AsyncIterable<Part> {
+    const dispatch = (seen: StrategyRequest['input'], decided = decision): AsyncIterable<Part> =>
+      scope.snapshot.dispatcher.dispatch({
+        decision: decided,
+        operation,
+        input: seen,
+        options,
+        // Who wants a whole answer is shown nothing of one that fails half-way, so that another can be given.
+        commit: scope.request.commit ?? 'first-content',
+        open: this.#open(scope),
+        isOrchestration: (id) => scope.orchestration(id) !== undefined,
+        onFallback: (fallback) => scope.recorder.fallback(fallback),
+      });
+    if (operation !== 'chat' || !hasImages(input as ChatInput) || this.#sees(scope, decision)) return dispatch(input);
+    return this.#described(scope, input as ChatInput, options, dispatch);
+  }
+
+  /** Whether the first candidate can see, or calls members of its own that are asked the same, or nobody could describe. */
+  #sees(scope: RunScope, { candidates }: RouteDecision): boolean {
+    const id = candidates[0]?.model ?? '';
+    if (scope.orchestration(id) !== undefined) return true;
+    const known = this.#options.registry.get(id);
+    return (
+      known === undefined ||
+      known.capabilities.includes('vision') ||
+      findModels(scope.snapshot, scope.request, 'vision', 1).length === 0
+    );
+  }
+
+  async *#described(
+    scope: RunScope,
+    input: ChatInput,
+    options: CallOptions,
+    dispatch: (input: ChatInput) => AsyncIterable<Part>,
+  ): AsyncGenerator<Part> {
+    const steps = new Channel<Part>();
+    const ask: AskVision = async (question, key) => {
+      const step = `${options.step}/${key}`;
+      const parts = this.member(scope, 'vision', { operation: 'chat', input: question }, { ...options, step }, key);
+      return (await collectAsked(parts, step, (part) => steps.push(part))).text;
+    };
+    const described = describeImages(input, ask);
+    described.then(
+      () => steps.close(),
+      () => steps.close(),
+    );
+    yield* steps;
+    yield* dispatch(await described);
+  }
+
+  /** A member's call: a step of its own below the orchestration's, with the attempts of the dispatcher below it. */
+  async *member(
+    scope: RunScope,
+    target: string,
+    request: StrategyRequest,
+    options: CallOptions,
+    name: string,
+  ): AsyncGenerator<Part> {
+    const { step } = options;
+    const now = (): number => this.#options.clock.now();
+    yield { type: 'step-start', step, parent: parentOf(step), kind: 'member', name, model: null, at: now() };
+    try {
+      yield* this.#helped(scope, this.#routed(scope, target, request, options), { target, request, options, name });
+      yield { type: 'step-end', step, outcome: 'completed', at: now() };
+    } catch (thrown) {
+      const error = TuttiError.from(thrown);
+      const { code, message, retryable } = error;
+      const outcome = code === 'cancelled' || code === 'awaiting_input' ? 'cancelled' : 'failed';
+      yield { type: 'step-end', step, outcome, error: { code, message, retryable }, at: now() };
+      throw error;
+    }
+  }
+
+  async *#routed(scope: RunScope, target: string, request: StrategyRequest, options: CallOptions): AsyncGenerator<Part> {
+    const asked = { ...routeRequest({ ...scope.request, ...request }), target, backend: undefined };
+    const decision = scope.snapshot.router.route(asked);
+    yield* this.answering(scope, decision, { operation: request.operation, input: withinBudget(request, options) }, options);
+  }
+
+  /** The same parts; with `failures.max_interventions`, a member that has failed is helped. */
+  #helped(
+    scope: RunScope,
+    parts: AsyncIterable<Part>,
+    call: { target: string; request: StrategyRequest; options: CallOptions; name: string },
+  ): AsyncIterable<Part> {
+    const { target, request, options, name } = call;
+    const { maxInterventions, model } = this.#options.failures();
+    // Help is not helped, and what the interpreter asks is its own affair.
+    if (maxInterventions === 0 || options.step.includes('/help') || options.step.includes(INTERPRETER_STEP)) return parts;
+    const { step, signal } = options;
+    const ask = this.#asking(scope, options);
+    const interpreter = createInterpreter({ model: this.#options.tools().interpreter, ask });
+    const failures = createFailures({ model, ask, interpreter });
+    return assisted(parts, {
+      step,
+      target,
+      request,
+      signal,
+      clock: this.#options.clock,
+      allowed: () => scope.interventions++ < maxInterventions,
+      diagnose: (error, recentActions) => failures.diagnose({ phase: name, error, recentActions, signal }),
+      call: (at, to, changed) => this.member(scope, to, changed, { ...options, step: at }, 'help'),
+      another: () => findModels(scope.snapshot, { ...scope.request, requestedBy: target }, 'text_generation', 1)[0] ?? null,
+      askUser: (at, question) => {
+        const reply = scope.journal.reply(at);
+        if (reply !== undefined) return reply;
+        throw new TuttiError('awaiting_input', question, { details: { step: at } });
+      },
+      decided: (message, { cause, source, arguments: advice }) => scope.decided({ message, data: { cause, source, ...advice } }),
+    });
+  }
+
+  #open(scope: RunScope): Open {
+    return async (id, options) => {
+      const orchestration = scope.orchestration(id);
+      if (orchestration !== undefined) return { model: orchestration.forRun(scope), release: async () => {} };
+      options.budget?.takeCall();
+      const { model, release } = await this.#options.leases.open(id, options);
+      const { id: principal } = scope.request.principal ?? LOCAL_PRINCIPAL;
+      const seeing = withImageBytes(model, principal !== LOCAL_PRINCIPAL.id);
+      const confident = withConfidence(seeing, this.#options.calibrate);
+      return { model: spending(this.#readingTools(scope, confident)), release };
+    };
+  }
+
+  #readingTools(scope: RunScope, model: Model): Model {
+    const { interpreter } = this.#options.tools();
+    if (!this.#options.tools().read) return model;
+    return withToolReading(model, {
+      // The interpreter's own calls are taken as they are.
+      applies: ({ step }) => !step.includes(INTERPRETER_STEP),
+      interpreter: (options) => createInterpreter({ model: interpreter, ask: this.#asking(scope, options) }),
+      nameCall: ({ step }, index, id) => scope.nameCall(step, index, id),
+      onUnclear: () => void (scope.unclearToolCalls = true),
+    });
+  }
+
+  /** For parts of Tutti that ask a model on their own: its steps come below those of the call that it is for. */
+  #asking(scope: RunScope, options: CallOptions): Ask {
+    return async (target, input, { signal, key = 'ask' }) => {
+      const step = `${options.step}${INTERPRETER_STEP}${key}`;
+      const parts = this.member(
+        scope,
+        target,
+        { operation: 'chat', input },
+        { ...options, step, signal, wantsConfidence: true },
+        key,
+      );
+      return collectAsked(parts, step, (part) => scope.recorder.accept(part));
+    };
+  }
+}
+
+function parentOf(step: string): string | null {
+  const end = step.lastIndexOf('/');
+  return end < 0 ? null : step.slice(0, end);
+}
