@@ -19,6 +19,8 @@ export interface RawResponse {
 export interface Transport extends AsyncDisposable {
   /** For messages: `http://127.0.0.1:8000`, or `this process`. */
   readonly name: string;
+  /** Whether what the server holds in memory outlives the command. */
+  readonly lasting: boolean;
   send(method: Method, path: string, body: unknown, signal: AbortSignal | undefined): Promise<RawResponse>;
 }
 
@@ -35,6 +37,11 @@ export class Api implements AsyncDisposable {
   /** For messages: `http://127.0.0.1:8000`, or `this process`. */
   get name(): string {
     return this.#transport.name;
+  }
+
+  /** Whether what the server holds in memory outlives the command. */
+  get lasting(): boolean {
+    return this.#transport.lasting;
   }
 
   /** The answer's JSON. Errors: the server's own, with their code and message. */

@@ -1,13 +1,14 @@
 import { Readable } from 'node:stream';
 import { expect, it } from 'vitest';
 import { Api, modelPath, type RawResponse, type Transport } from './api.ts';
-import { ask, settings } from './ask.ts';
+import { ask, CHAT } from './ask.ts';
 import type { Output } from './output.ts';
 
 /** A server that answers every chat request with these events, and has no others. */
 function server(events: readonly unknown[], { done = true, status = 200 } = {}): Api {
   const transport: Transport = {
     name: 'a test',
+    lasting: true,
     async send(_method, path): Promise<RawResponse> {
       const lines = path.startsWith('/v1/') ? [...events.map((event) => JSON.stringify(event)), ...(done ? ['[DONE]'] : [])] : [];
       const text = status < 400 ? lines.map((line) => `data: ${line}\n\n`).join('') : JSON.stringify(events[0]);
@@ -60,7 +61,7 @@ it('puts text, tool calls, probabilities and usage together, and prints the text
       { model: 'm', choices: [], usage: { total_tokens: 5 }, tutti: { strategy: 'fallback' } },
     ]),
     output,
-    { model: 'auto', messages: [] },
+    { path: CHAT, body: { model: 'auto', messages: [] } },
     { signal },
   );
   expect(answer).toEqual({
@@ -87,7 +88,7 @@ it.each([
   await ask(
     server([chunk({ reasoning_content: 'hm hm' }), chunk({ content: 'so' }, 'stop')]),
     output,
-    { model: 'm' },
+    { path: CHAT, body: { model: 'm' } },
     { signal },
   );
   expect(output.text).toBe(text);
@@ -95,20 +96,20 @@ it.each([
 
 it('says that the answer was cut at its longest length', async () => {
   const output = screen();
-  await ask(server([chunk({ content: 'so' }, 'length')]), output, { model: 'm' }, { signal });
+  await ask(server([chunk({ content: 'so' }, 'length')]), output, { path: CHAT, body: { model: 'm' } }, { signal });
   expect(output.noted).toContain('--max-tokens');
 });
 
 it('fails at a stream that ends too early, or with an error; what comes next begins a line', async () => {
   const output = screen();
   await expect(
-    ask(server([chunk({ content: 'so' })], { done: false }), output, { model: 'm' }, { signal }),
+    ask(server([chunk({ content: 'so' })], { done: false }), output, { path: CHAT, body: { model: 'm' } }, { signal }),
   ).rejects.toMatchObject({
     code: 'stream_truncated',
   });
   expect(output.text).toBe('so\n');
   const error = { error: { code: 'upstream_error', message: 'it broke', param: null } };
-  await expect(ask(server([error]), output, { model: 'm' }, { signal })).rejects.toMatchObject({
+  await expect(ask(server([error]), output, { path: CHAT, body: { model: 'm' } }, { signal })).rejects.toMatchObject({
     code: 'upstream_error',
     message: 'it broke',
   });
@@ -116,23 +117,15 @@ it('fails at a stream that ends too early, or with an error; what comes next beg
 
 it('tells which run failed, when the answer did not even begin', async () => {
   const refusal = { error: { code: 'model_not_found', message: 'no such model', param: 'model', details: { nearest: ['m'] } } };
-  await expect(ask(server([refusal], { status: 404 }), screen(), { model: 'n' }, { signal })).rejects.toMatchObject({
+  await expect(
+    ask(server([refusal], { status: 404 }), screen(), { path: CHAT, body: { model: 'n' } }, { signal }),
+  ).rejects.toMatchObject({
     code: 'model_not_found',
     param: 'model',
     details: { nearest: ['m'], run_id: 'run_1' },
   });
-  const foreign = ask(server(['<html>'], { status: 502 }), screen(), { model: 'n' }, { signal });
+  const foreign = ask(server(['<html>'], { status: 502 }), screen(), { path: CHAT, body: { model: 'n' } }, { signal });
   await expect(foreign).rejects.toMatchObject({ code: 'upstream_error', message: 'The server answered 502: "<html>"' });
-});
-
-it('names settings as the API does', () => {
-  expect(settings({ temperature: 0, maxTokens: 5, seed: 1, backend: 'b', priority: 2 })).toEqual({
-    temperature: 0,
-    max_tokens: 5,
-    seed: 1,
-    tutti: { backend: 'b', priority: 2 },
-  });
-  expect(settings({})).toEqual({});
 });
 
 it('writes model ids into paths', () => {

@@ -2,17 +2,18 @@
 import { readFile } from 'node:fs/promises';
 import { basename, extname } from 'node:path';
 import { TuttiError } from '../errors/error.ts';
+import type { WireDetails } from '../server/wire/answer.ts';
 import { readEvents, type Api } from './api.ts';
 import { style, type Output } from './output.ts';
 import { watchLoading } from './loading.ts';
 
-export interface AskOptions {
-  readonly temperature?: number;
-  readonly maxTokens?: number;
-  readonly seed?: number;
-  readonly backend?: string;
-  readonly priority?: number;
-  readonly logprobs?: boolean;
+/** The path of OpenAI's chat completions. */
+export const CHAT = '/v1/chat/completions';
+
+/** Where to ask, and what: `/v1/chat/completions`, or a route of Tutti's own that streams the same chunks. */
+export interface AskRequest {
+  readonly path: string;
+  readonly body: Readonly<Record<string, unknown>>;
 }
 
 /** One chunk of a streamed chat completion, as far as the command line reads it. */
@@ -32,7 +33,7 @@ interface Chunk {
     readonly finish_reason: string | null;
   }[];
   readonly usage?: unknown;
-  readonly tutti?: unknown;
+  readonly tutti?: WireDetails;
 }
 
 /** An answer, as `--json` prints it. */
@@ -43,7 +44,7 @@ export interface Asked {
   readonly tool_calls: { id: string; name: string; arguments: string }[];
   readonly finish_reason: string | null;
   readonly usage: unknown;
-  readonly tutti: unknown;
+  readonly tutti: WireDetails | null;
   readonly logprobs: { token: string; logprob: number }[];
 }
 
@@ -51,13 +52,13 @@ export interface Asked {
 export async function ask(
   api: Api,
   output: Output,
-  body: Readonly<Record<string, unknown>>,
+  { path, body }: AskRequest,
   { signal, onRun }: { readonly signal: AbortSignal; readonly onRun?: (runId: string | null) => void },
 ): Promise<Asked> {
   const printer = createPrinter(output);
   const answer: { -readonly [K in keyof Asked]: Asked[K] } = {
     run_id: null,
-    model: String(body.model),
+    model: typeof body.model === 'string' ? body.model : '',
     text: '',
     tool_calls: [],
     finish_reason: null,
@@ -67,8 +68,8 @@ export async function ask(
   };
   const loading = watchLoading(api, output);
   try {
-    const request = { ...body, stream: true, stream_options: { include_usage: true } };
-    const { response, runId } = await api.open('POST', '/v1/chat/completions', request, signal);
+    const request = { ...body, stream: true, ...(path === CHAT && { stream_options: { include_usage: true } }) };
+    const { response, runId } = await api.open('POST', path, request, signal);
     answer.run_id = runId;
     onRun?.(runId);
     let done = false;
@@ -154,21 +155,6 @@ function printRest(output: Output, answer: Asked): void {
     output.line(`${(Math.exp(logprob) * 100).toFixed(1).padStart(6)} %  ${JSON.stringify(token)}`);
 }
 
-/** The body's settings, from the options. */
-export function settings(options: AskOptions): Record<string, unknown> {
-  return {
-    ...(options.temperature !== undefined && { temperature: options.temperature }),
-    ...(options.maxTokens !== undefined && { max_tokens: options.maxTokens }),
-    ...(options.seed !== undefined && { seed: options.seed }),
-    ...((options.backend !== undefined || options.priority !== undefined) && {
-      tutti: {
-        ...(options.backend !== undefined && { backend: options.backend }),
-        ...(options.priority !== undefined && { priority: options.priority }),
-      },
-    }),
-  };
-}
-
 const TYPES: Readonly<Record<string, string>> = {
   '.png': 'image/png',
   '.jpg': 'image/jpeg',
@@ -224,4 +210,10 @@ export async function readJson(path: string): Promise<unknown> {
       cause,
     });
   }
+}
+
+/** A list of tools, or an object that has one as `tools`. */
+export async function readTools(path: string): Promise<unknown> {
+  const tools = await readJson(path);
+  return Array.isArray(tools) ? tools : (tools as { tools?: unknown } | null)?.tools;
 }

@@ -72,10 +72,11 @@ function defineAsking(program: Command, define: Define): void {
       .option('--max-tokens <number>', 'longest answer', wholeNumber(1))
       .option('--seed <number>', 'makes sampling repeatable', wholeNumber(-Number.MAX_SAFE_INTEGER))
       .option('--backend <id>', 'only models of this backend');
-  ask(
+  const run = ask(
     define(program, 'run [model] [text...]', 'ask once; without text it reads standard input', () => import('./commands/run.ts')),
   )
     .option('--capability <name>', 'let the router choose a model with this capability')
+    .option('--from <id>', 'ask on behalf of this model: the best other one with --capability answers')
     .option('--models <ids>', 'ask several models at once, separated by commas')
     .option('--batch <file>', 'ask one model each line of a JSONL file (-: standard input)')
     .option('--image <file>', 'send an image along; may be given several times', collected)
@@ -83,9 +84,13 @@ function defineAsking(program: Command, define: Define): void {
     .option('--file <file>', 'send a file along; may be given several times', collected)
     .option('--schema <file>', 'make the answer follow this JSON schema')
     .option('--tools <file>', 'offer the tools of this JSON file (OpenAI’s format)')
+    .option('--tool-choice <choice>', 'auto, none, required, or the name of a tool')
     .option('--logprobs', 'print each token’s probability')
     .option('--priority <number>', 'larger goes first', wholeNumber(-Number.MAX_SAFE_INTEGER))
-    .option('--explain', 'print how the answer came about');
+    .option('--explain', 'print how the answer came about')
+    .option('--reply <run>', 'answer the question with which this run waits')
+    .option('--resume <run>', 'go on with a run that failed');
+  defineOrchestrating(run);
   ask(define(program, 'chat [model]', 'talk with a model', () => import('./commands/chat.ts')));
   const use = program.command('use').description('use a tool');
   define(use, 'embed', 'print the vectors of texts', () => import('./commands/use-embed.ts'))
@@ -93,6 +98,27 @@ function defineAsking(program: Command, define: Define): void {
     .option('--model <id>', 'the model; default: the best for embedding')
     .option('--backend <id>', 'only models of this backend')
     .option('--dimensions <number>', 'how many numbers a vector has, where the model lets one choose', wholeNumber(1));
+}
+
+/** Options of `run` for models that work together. */
+function defineOrchestrating(run: Command): void {
+  const seconds = numberIn(0.001, 86_400);
+  run
+    .option('--strategy <name>', 'let models work together: consensus, handoff …; or how to choose one: accuracy, cost …')
+    .option('--members <ids>', 'those that take part, separated by commas', names)
+    .option('--num-models <number>', 'how many models --capability gives to the strategy', wholeNumber(1))
+    .addOption(new Option('--voting <way>', 'how a consensus votes').choices(['majority', 'weighted', 'unanimous', 'judge']))
+    .option('--stages <file>', 'the stages of a pipeline, as YAML or JSON')
+    .option('--confidence-threshold <number>', 'a handoff hands over below it', numberIn(0, 1))
+    .option('--set <key=value>', 'any other key of the strategy; may be given several times', collected)
+    .option('--context <text>', 'what the models are to know beside the question')
+    .option('--web-search <query>', 'what to search the web for')
+    .option('--available-tools <names>', 'the tools that a plan may name, separated by commas', names)
+    .option('--no-verification', 'do not verify the answer')
+    .option('--timeout-context <seconds>', 'limit of the context phase', seconds)
+    .option('--timeout-reasoning <seconds>', 'limit of the reasoning phase', seconds)
+    .option('--timeout-verification <seconds>', 'limit of the verification phase', seconds)
+    .option('--workflow <roles>', 'the roles of a workflow, in order, separated by commas', names);
 }
 
 function defineEval(program: Command, define: Define): void {

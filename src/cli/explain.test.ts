@@ -1,6 +1,7 @@
 import { expect, it } from 'vitest';
+import type { WireDetails } from '../server/wire/answer.ts';
 import type { WireRun, WireStep } from '../server/wire/runs.ts';
-import { renderRun } from './explain.ts';
+import { renderDetails, renderRun } from './explain.ts';
 
 function step(path: string, over: Partial<WireStep> = {}): WireStep {
   return {
@@ -89,5 +90,47 @@ it('shows the steps as a tree, each with how it went', () => {
     '└─ inner  ok  1.5 s',
     '   ├─ b  failed  1.5 s  it broke (upstream_error)',
     '   └─ c  running',
+  ]);
+});
+
+it('shows what an orchestration made of its members’ results', () => {
+  const result = { execution_time_ms: 1200, usage: null, error: null, confidence: null, success: true } as const;
+  const logprobs = { score: 0.9, method: 'logprobs', calibrated: false } as const;
+  const details: WireDetails = {
+    run_id: 'run_1',
+    task: 'x',
+    status: 'completed',
+    orchestration: 'careful',
+    strategy: 'phased',
+    confidence: { ...logprobs, score: 0.3, method: 'verifier', adjustments: [{ rule: 'verification_rejected', factor: 1 / 3 }] },
+    review: 'needed',
+    models_used: ['a', 'b'],
+    model_results: {
+      reasoning: { ...result, model: 'a', role: 'reasoning', content: `It is\n42. ${'x'.repeat(200)}`, confidence: logprobs },
+      verification: { ...result, model: 'b', role: 'verification', content: { verdict: 'rejected', reason: 'It is 41.' } },
+      'context.vision': {
+        ...result,
+        model: 'c',
+        role: 'vision',
+        success: false,
+        content: null,
+        error: { code: 'member_timeout', message: 'too late', retryable: true },
+      },
+    },
+    conflicts: [{ kind: 'verification_rejected', members: ['reasoning', 'verification'], message: 'It is 41.' }],
+    decisions: [{ message: 'went on without context.vision' }],
+    fallback_chain: ['a'],
+    execution_time_ms: 2000,
+    usage_by_model: {},
+    cost_usd: null,
+  };
+  expect(renderDetails(details).split('\n')).toEqual([
+    'careful (phased)',
+    `  reasoning  a  ok  1.2 s  confidence 0.90 (logprobs): It is 42. ${'x'.repeat(90)}…`,
+    '  verification  b  ok  1.2 s: {"verdict":"rejected","reason":"It is 41."}',
+    '  context.vision  vision  c  failed  1.2 s: too late (member_timeout)',
+    '  decided: went on without context.vision',
+    '  conflict: verification_rejected (reasoning, verification): It is 41.',
+    '  confidence: 0.30 (verifier; verification_rejected × 0.333)  review needed',
   ]);
 });

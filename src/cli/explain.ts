@@ -1,12 +1,53 @@
-/** Prints how an answer came about: why these models, and what each step did. */
+/** Prints how an answer came about: why these models, what each step did, and what an orchestration made of it. */
+import type { WireConfidence, WireDetails } from '../server/wire/answer.ts';
 import type { WireRun, WireStep } from '../server/wire/runs.ts';
 import type { Api } from './api.ts';
 import { formatDuration, style, type Output } from './output.ts';
 
-export async function explain(api: Api, output: Output, runId: string): Promise<void> {
+/** `details`: the `tutti` object of the answer, or of the error. With `--json` it is there already. */
+export async function explain(api: Api, output: Output, runId: string, details: WireDetails | null = null): Promise<void> {
   const run = await api.call<WireRun>('GET', `/api/runs/${encodeURIComponent(runId)}`);
-  if (output.json) output.data(run);
-  else output.note(renderRun(run));
+  if (output.json) return output.data(run);
+  output.note(renderRun(run));
+  if (details?.strategy !== undefined) output.note(renderDetails(details));
+}
+
+/** How the members' results became the answer. */
+export function renderDetails(details: WireDetails): string {
+  const lines = [style('bold', `${details.orchestration ?? ''} (${details.strategy ?? ''})`)];
+  for (const [name, result] of Object.entries(details.model_results)) lines.push(`  ${memberLine(name, result)}`);
+  for (const { message } of details.decisions) lines.push(`  decided: ${message}`);
+  for (const { kind, members, message } of details.conflicts) {
+    lines.push(`  ${style('yellow', `conflict: ${kind}`)} (${members.join(', ')}): ${message}`);
+  }
+  const { confidence, review } = details;
+  const figure = confidence === null ? 'none' : confidenceText(confidence);
+  const advice = review === 'none' ? '' : style('yellow', `  review ${review}`);
+  lines.push(`  confidence: ${figure}${advice}`);
+  return lines.join('\n');
+}
+
+/** Characters of a member's answer that are shown. */
+const EXCERPT = 100;
+
+function memberLine(name: string, result: WireDetails['model_results'][string]): string {
+  const { model, role, success, content, error, confidence, execution_time_ms: ms } = result;
+  const facts = [style('cyan', name), ...[role, model].filter((word) => word !== name)];
+  facts.push(success ? style('green', 'ok') : style('red', 'failed'), formatDuration(ms));
+  if (confidence !== null) facts.push(`confidence ${confidenceText(confidence)}`);
+  const said = error === null ? excerpt(content) : style('red', `${error.message} (${error.code})`);
+  return `${[...new Set(facts)].join('  ')}${said === '' ? '' : `: ${said}`}`;
+}
+
+function excerpt(content: unknown): string {
+  const text = (typeof content === 'string' ? content : (JSON.stringify(content) ?? '')).replaceAll(/\s+/g, ' ').trim();
+  return text.length > EXCERPT ? `${text.slice(0, EXCERPT)}…` : text;
+}
+
+/** `0.30 (verifier; verification_rejected × 0.375)` */
+function confidenceText({ score, method, adjustments = [] }: WireConfidence): string {
+  const rules = adjustments.map(({ rule, factor }) => `; ${rule} × ${Number(factor.toFixed(3))}`).join('');
+  return `${score.toFixed(2)} (${method}${rules})`;
 }
 
 /** The run as a tree of steps, with the routing decision above it. */
@@ -40,13 +81,15 @@ type Summarised = Pick<WireRun, 'status' | 'started_at' | 'ended_at' | 'cost_usd
 
 function summary(step: Summarised): string {
   const facts = [
-    step.status === 'completed' ? style('green', 'ok') : style(step.status === 'running' ? 'yellow' : 'red', step.status),
+    step.status === 'completed'
+      ? style('green', 'ok')
+      : style(step.status === 'running' || step.status === 'waiting' ? 'yellow' : 'red', step.status),
   ];
   if (step.ended_at !== null) facts.push(formatDuration((step.ended_at - step.started_at) * 1000));
   if (step.first_token_ms !== null) facts.push(`first token ${formatDuration(step.first_token_ms)}`);
   if (step.usage !== null) facts.push(`${step.usage.input_tokens} + ${step.usage.output_tokens} tokens`);
   if (step.cost_usd !== null && step.cost_usd > 0) facts.push(`$${step.cost_usd.toPrecision(3)}`);
-  if (step.confidence !== null) facts.push(`confidence ${step.confidence.score.toFixed(2)} (${step.confidence.method})`);
+  if (step.confidence !== null) facts.push(`confidence ${confidenceText(step.confidence)}`);
   if (step.error !== null) facts.push(style('red', `${step.error.message} (${step.error.code})`));
   return facts.join('  ');
 }

@@ -14,6 +14,7 @@ export function httpTransport(baseUrl: string, key: string | undefined): Transpo
   const base = baseUrl.replace(/\/+$/, '');
   return {
     name: base,
+    lasting: true,
     async send(method, path, body, signal) {
       const payload = body === undefined ? undefined : JSON.stringify(body);
       const headers = {

@@ -1,10 +1,11 @@
 /** `tutti run --batch` and `--models`: many questions to one model, one question to many models. */
 import { TuttiError } from '../errors/error.ts';
-import { attachments, read, settings } from './ask.ts';
+import { attachments, read } from './ask.ts';
 import type { RunOptions } from './commands/run.ts';
 import type { CommandContext } from './context.ts';
 import { style } from './output.ts';
 import { STANDARD_INPUT, textOf } from './question.ts';
+import { parameters, tuttiSettings } from './settings.ts';
 
 interface Result {
   readonly index: number;
@@ -68,8 +69,7 @@ export function batchInputs(text: string, file: string): unknown[] {
 }
 
 function common(options: RunOptions): Record<string, unknown> {
-  const { tutti, ...parameters } = settings(options);
-  return { ...(tutti as object | undefined), parameters };
+  return { ...tuttiSettings(options), parameters: parameters(options) };
 }
 
 /** A conversation when there are instructions, else the input as it is. */

@@ -9,7 +9,7 @@ import type { embeddingsRequest, EmbeddingsResponse } from './openai/embeddings.
 import type { readiness } from './rest/health.ts';
 import type { WireAnswer } from './rest/answers.ts';
 import type { batchBody, inferenceBody, parallelBody, WireResults } from './rest/inference.ts';
-import type { WireRankedModel } from './rest/models.ts';
+import type { WireModelList, WireRankedModel } from './rest/models.ts';
 import type { orchestratedBody } from './rest/orchestrated.ts';
 import type { WirePull } from './rest/pull.ts';
 import type { evicted, WireMemory, WirePool, WireServer } from './rest/pool.ts';
@@ -42,7 +42,7 @@ export interface Endpoints {
   'POST /v1/embeddings': { body: z.input<typeof embeddingsRequest>; answer: EmbeddingsResponse };
   'GET /v1/models': { answer: OpenaiModelList };
   'GET /v1/models/{model}': { answer: OpenaiModel };
-  'GET /api/models': { answer: { models: WireRankedModel[] } };
+  'GET /api/models': { answer: WireModelList };
   'POST /api/models': { body: Partial<WireModel> & { id: string }; answer: WireModel };
   'GET /api/models/{model}': { answer: WireModel };
   'PATCH /api/models/{model}': { body: Partial<WireModel>; answer: WireModel };

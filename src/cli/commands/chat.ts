@@ -1,11 +1,16 @@
-/** `tutti chat`: a conversation, line by line. Ctrl-C stops the answer, at the prompt it ends the conversation, as `/exit` does. */
+/**
+ * `tutti chat`: a conversation, line by line. Ctrl-C stops the answer, at the prompt it ends the conversation, as `/exit` does.
+ * When the answer is a question of an orchestration that waits, the next line is the reply to it.
+ */
 import { createInterface } from 'node:readline/promises';
 import { TuttiError } from '../../errors/error.ts';
 import type { Api } from '../api.ts';
-import { ask, settings, type AskOptions } from '../ask.ts';
+import { ask, CHAT, type AskRequest } from '../ask.ts';
 import type { CommandContext } from '../context.ts';
 import type { CommandRun } from '../commands.ts';
 import { style } from '../output.ts';
+import { settings, type AskOptions } from '../settings.ts';
+import { isWaiting, replyTo } from '../waiting.ts';
 
 type Message = { role: 'system' | 'user' | 'assistant'; content: string };
 type ChatOptions = AskOptions & { readonly system?: string };
@@ -50,6 +55,8 @@ class Conversation {
   readonly #options: ChatOptions;
   #history: Message[] = [];
   #answering: AbortController | null = null;
+  /** The run that waits for a reply. */
+  #waiting: string | null = null;
 
   constructor(api: Api, context: CommandContext, model: string, options: ChatOptions) {
     this.#api = api;
@@ -75,6 +82,7 @@ class Conversation {
         return 'done';
       case '/model':
         this.model = rest[0] ?? this.model;
+        this.#waiting = null;
         note(`Talking with ${this.model}.`);
         return 'done';
       case '/help':
@@ -94,6 +102,13 @@ class Conversation {
   #forget(): void {
     const { system } = this.#options;
     this.#history = system === undefined ? [] : [{ role: 'system', content: system }];
+    this.#waiting = null;
+  }
+
+  /** A reply to the run that waits, or the next turn. */
+  #request(text: string): AskRequest {
+    if (this.#waiting !== null) return replyTo(this.#waiting, text);
+    return { path: CHAT, body: { model: this.model, messages: this.#history, ...settings(this.#options) } };
   }
 
   async #ask(text: string): Promise<'done' | 'failed'> {
@@ -102,13 +117,14 @@ class Conversation {
     this.#answering = answering;
     this.#history.push({ role: 'user', content: text });
     try {
-      const body = { model: this.model, messages: this.#history, ...settings(this.#options) };
-      const answer = await ask(this.#api, output, body, { signal: AbortSignal.any([answering.signal, signal]) });
+      const answer = await ask(this.#api, output, this.#request(text), { signal: AbortSignal.any([answering.signal, signal]) });
       this.#history.push({ role: 'assistant', content: answer.text });
+      this.#waiting = isWaiting(answer) ? answer.run_id : null;
       if (output.json) output.data(answer);
       return 'done';
     } catch (error) {
       this.#history.pop(); // A question without an answer would confuse the next turn.
+      this.#waiting = null; // A run takes one reply.
       if (signal.aborted) throw error;
       if (answering.signal.aborted) {
         output.note('(stopped)');

@@ -12,8 +12,6 @@ import { mediaAccess, type Call } from '../route.ts';
 import { sendAnswer, stream, toWireAnswer, wireAnswer, type WireAnswer } from './answers.ts';
 import { callOf, requestFields, runInput, runRequest, toRunInput, toRunRequest } from './run-request.ts';
 
-export type { WireAnswer };
-
 export const inferenceBody = runRequest.extend({ stream });
 export const batchBody = z.strictObject({ ...requestFields, inputs: z.array(runInput).min(1).max(10_000) });
 export const parallelBody = z.union([

@@ -4,7 +4,7 @@ import { z } from 'zod';
 import type { ModelDescriptor } from '../../contracts/model.ts';
 import { toPatch, toRegistration, type ModelPatch, type modelRegistrationSchema } from '../../registry/schema.ts';
 import { flag } from '../query.ts';
-import { lookUp, statusOf } from '../model-lookup.ts';
+import { aliasesOf, lookUp, statusOf } from '../model-lookup.ts';
 import type { Call } from '../route.ts';
 import { toWireModel, toWireModelStatus, wireModel, type WireModel, type WireModelStatus } from '../wire/models.ts';
 
@@ -16,14 +16,24 @@ export const modelsQuery = z.strictObject({
 export const rankedModel = wireModel.extend({
   reason: z.string().optional().describe('With `capability`: why it stands where it stands.'),
 });
-export const modelList = z.strictObject({ models: z.array(rankedModel) });
+export const modelList = z.strictObject({
+  models: z.array(rankedModel),
+  aliases: z
+    .record(z.string(), z.array(z.string()))
+    .optional()
+    .describe('Without a filter: other names, and what they stand for.'),
+});
+export type WireModelList = z.infer<typeof modelList>;
 export type WireRankedModel = z.infer<typeof rankedModel>;
 
-export function listModels(call: Call<unknown, z.output<typeof modelsQuery>>): { models: WireRankedModel[] } {
+export function listModels(call: Call<unknown, z.output<typeof modelsQuery>>): WireModelList {
   const { registry } = call.services.tutti;
   const { capability, backend, best } = call.query;
   if (capability === undefined) {
-    return { models: registry.list({ ...(backend !== undefined && { backend }) }).map((model) => wire(call, model)) };
+    const models = registry.list({ ...(backend !== undefined && { backend }) }).map((model) => wire(call, model));
+    if (backend !== undefined) return { models };
+    const aliases = aliasesOf(call.services.tutti).map(({ id }) => [id, [...(registry.aliases.get(id) ?? [])]]);
+    return { models, aliases: Object.fromEntries(aliases) as Record<string, string[]> };
   }
   const ranked = registry.find(capability).filter(({ model }) => backend === undefined || model.backend === backend);
   return {
