@@ -74,6 +74,12 @@ describe('a direct conversation', () => {
     expect(outcome.decisions[0]?.message).toBe('a repeats what it said before.');
   });
 
+  it('ends when all say the same', async () => {
+    const outcome = await hold({ a: 'The answer is 42.', b: { text: '42', confidence: 0.8 } }, {}, { answer: 'last' });
+    expect([outcome.text, turnsOf(outcome)]).toEqual(['42', ['a', 'b']]);
+    expect(outcome.decisions[0]?.message).toBe('All say the same.');
+  });
+
   it('tells of contradictions, and goes on', async () => {
     const outcome = await hold({ a: ['The sum is 12.', 'Let me see: 7 and 8.'], b: ['The sum is 15.', 'It was a slip, then.'] });
     expect(outcome.conflicts).toMatchObject([{ kind: 'disagreement', members: ['a', 'b'] }]);

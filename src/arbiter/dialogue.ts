@@ -1,7 +1,7 @@
 /** Carries a conversation on by itself until it has gone far enough. */
 import type { Conversation, Reply } from './conversation.ts';
 import type { FailedMember } from '../errors/members.ts';
-import type { HealthProblem } from './health.ts';
+import { isSame, type HealthProblem } from './health.ts';
 
 export interface DialogueOptions {
   readonly question: string;
@@ -24,8 +24,8 @@ export interface Dialogue {
 
 /**
  * Direct: everyone gets the question, the first answers, and each answer goes on to the next. Arbitrated: each in turn is
- * consulted with the question. It ends after `maxTurns`, when the arbiter stops it, when it repeats itself or makes no
- * progress, or when too few are left. A participant that fails is passed over from then on.
+ * consulted with the question. It ends after `maxTurns`, when the arbiter stops it, when all say the same, when it repeats
+ * itself or makes no progress, or when too few are left. A participant that fails is passed over from then on.
  */
 export async function holdDialogue(conversation: Conversation, options: DialogueOptions): Promise<Dialogue> {
   const talk = new Talk(conversation, options);
@@ -102,6 +102,7 @@ class Talk {
 
   #isOver(): string | null {
     const { maxTurns } = this.#options;
+    if (this.#isAgreed()) return 'All say the same.';
     if (this.#turns >= maxTurns || this.#conversation.turnsLeft === 0) return `The limit of ${maxTurns} turns is reached.`;
     return null;
   }
@@ -111,6 +112,14 @@ class Talk {
     return (
       this.#conversation.history.filter(({ type }) => type === 'response' || type === 'consult').length + this.failures.length
     );
+  }
+
+  /** Whether each of those who are left has spoken, and their latest answers are the same. */
+  #isAgreed(): boolean {
+    const left = this.#conversation.participants.filter((name) => !this.#isOut(name));
+    const latest = left.map((name) => this.replies.findLast(({ model }) => model === name)?.response);
+    const [first] = latest;
+    return left.length > 1 && first !== undefined && latest.every((text) => text !== undefined && isSame(text, first));
   }
 
   #ill(): string | null {

@@ -54,7 +54,8 @@ function repetition(newest: Said, earlier: readonly Said[]): HealthProblem | nul
   return again ? { kind: 'repetition', members: [newest.from], message: `${newest.from} repeats what it said before.` } : null;
 }
 
-function isSame(a: string, b: string): boolean {
+/** Whether two texts say the same, apart from wording and format. */
+export function isSame(a: string, b: string): boolean {
   return exactKey(a).toLowerCase() === exactKey(b).toLowerCase() || lexicalSimilarity(a, b) >= SAME;
 }
 
