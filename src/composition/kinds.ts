@@ -11,6 +11,7 @@ import { abStrategy } from '../strategies/ab.ts';
 import { consensusStrategy } from '../strategies/consensus.ts';
 import { fallbackStrategy } from '../strategies/fallback.ts';
 import { handoffStrategy } from '../strategies/handoff.ts';
+import { phasedStrategy } from '../strategies/phased.ts';
 import { raceStrategy } from '../strategies/race.ts';
 import type { Kinds } from './config-schema.ts';
 
@@ -25,6 +26,7 @@ const STRATEGIES: readonly AnyStrategyDefinition[] = [
   fallbackStrategy,
   handoffStrategy,
   consensusStrategy,
+  phasedStrategy,
   raceStrategy,
   abStrategy,
 ];

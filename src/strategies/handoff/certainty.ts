@@ -1,9 +1,9 @@
 /** How sure an answer is. */
+import { compareAnswers } from '../../answers/comparing.ts';
 import { confidenceOfVote } from '../../answers/confidence.ts';
 import { asText } from '../../answers/framing.ts';
-import { groupAnswers, SAME_MEANING, type AnswerGroup, type Ballot, type Comparison } from '../../answers/group.ts';
-import { decideKind, readQuestion } from '../../answers/kind.ts';
-import { readAnswer } from '../../answers/read.ts';
+import { SAME_MEANING, type AnswerGroup, type Ballot, type Comparison } from '../../answers/group.ts';
+import { readQuestion } from '../../answers/kind.ts';
 import { confidenceOfVerdict, readVerdict, verifyPrompt } from '../../answers/verdict.ts';
 import { forJudge } from '../../contracts/asking.ts';
 import type { ChatInput } from '../../contracts/chat.ts';
@@ -103,16 +103,12 @@ export interface Agreement {
 /** The answer that at least two attempts give; null when all differ. Answers that decline agree with nobody. */
 export async function agreementOf(context: Context, attempts: readonly Attempt[]): Promise<Agreement | null> {
   const question = readQuestion(context.request.input as ChatInput);
-  const kind = decideKind(
-    attempts.map(({ answer }) => answer),
-    question,
-  );
-  const ballots = attempts.map(({ answer }): Ballot => ({
-    reading: readAnswer(answer, kind, question),
-    confidence: answer.confidence?.score ?? null,
-  }));
-  const comparison = kind === 'semantic' ? await comparisonOf(context, ballots) : {};
-  const [first] = groupAnswers(ballots, comparison).groups;
+  const answers = attempts.map(({ answer }) => answer);
+  let compared = compareAnswers(answers, question);
+  if (compared.kind === 'semantic') {
+    compared = compareAnswers(answers, question, { comparison: await comparisonOf(context, compared.ballots) });
+  }
+  const [first] = compared.groups;
   if (first === undefined || first.ballots.length < 2) return null;
   return agreementIn(attempts, first);
 }

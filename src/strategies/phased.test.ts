@@ -1,0 +1,424 @@
+import { describe, expect, it } from 'vitest';
+import type { ChatInput } from '../contracts/chat.ts';
+import { TuttiError } from '../errors/error.ts';
+import { deferred } from '../lib/deferred.ts';
+import { FakeClock } from '../testing/fake-clock.ts';
+import { strategyContract } from '../testing/strategy-contract.ts';
+import { runScripted, type MemberScript, type StrategyOutcome, type StrategyRun } from '../testing/strategy-runner.ts';
+import { reportsError, unavailableTools } from './phased/findings.ts';
+import { phasedStrategy } from './phased.ts';
+
+const config = {
+  strategy: 'phased',
+  context: ['vision', 'web_search', 'notes'],
+  reasoning: ['thinker', 'spare'],
+  verification: 'checker',
+};
+const ill = { error: new TuttiError('upstream_error', 'ill') };
+const image = { type: 'image_url', image_url: { url: 'data:image/png;base64,AA==' } } as const;
+const withImage: Partial<ChatInput> = { messages: [{ role: 'user', content: [{ type: 'text', text: 'What is it?' }, image] }] };
+
+strategyContract(
+  {
+    definition: phasedStrategy,
+    config,
+    members: { notes: 'It is late.', thinker: '42', spare: '41', checker: 'I get 42. Yes.' },
+    bad: [
+      { config: { strategy: 'phased' }, reason: /reasoning/ },
+      { config: { strategy: 'phased', reasoning: [] }, reason: /at least one model/ },
+      { config: { ...config, timeouts: { reasoning: 0 } }, reason: /more than 0 seconds/ },
+      { config: { ...config, timeouts: { thinking: 5 } }, reason: /thinking/ },
+      { config: { ...config, context: [{ name: 'x' }] }, reason: /a `model` or a `capability`/ },
+      { config: { ...config, on_reject: 'panic' }, reason: /keep/ },
+      { config: { ...config, verification_prompt: 'Right?' }, reason: /needs \{question\} and \{answer\}/ },
+      { config: { ...config, quorum: 2 }, reason: /quorum/ },
+    ],
+  },
+  { describe, it },
+);
+
+/** With members that all answer well; those given in place of them. */
+function ask(
+  own: Record<string, unknown>,
+  members: Readonly<Record<string, MemberScript>> = {},
+  run: Omit<StrategyRun, 'members'> = {},
+): Promise<StrategyOutcome> {
+  const well = {
+    vision: 'A red car.',
+    web_search: 'Cars have four wheels.',
+    notes: 'It is late.',
+    thinker: { text: '42', confidence: 0.8 },
+    spare: '41',
+    checker: 'Yes.',
+  };
+  return runScripted(phasedStrategy, { ...config, ...own }, { input: '40 + 2?', ...run, members: { ...well, ...members } });
+}
+const targets = ({ calls }: StrategyOutcome): string[] => calls.map(({ target }) => target);
+const lastMessage = (outcome: StrategyOutcome, target: string): unknown =>
+  outcome.calls.find((call) => call.target === target)?.input.messages.at(-1)?.content;
+
+describe('phased', () => {
+  it('gathers, reasons, verifies; its steps are called after their phase', async () => {
+    const outcome = await ask({}, {}, { input: withImage, overrides: { webSearchQuery: 'cars' } });
+    expect(outcome.text).toBe('42');
+    expect(Object.keys(outcome.results)).toEqual([
+      'context.vision',
+      'context.web_search',
+      'context.notes',
+      'reasoning',
+      'verification',
+    ]);
+    expect(outcome.results.verification).toMatchObject({
+      role: 'verification',
+      content: { verdict: 'approved', reason: 'Yes.' },
+    });
+  });
+
+  it('runs without context and verification', async () => {
+    const outcome = await ask({ context: [], verification: undefined, reasoning: 'thinker' });
+    expect([outcome.text, targets(outcome), outcome.confidence?.score]).toEqual(['42', ['thinker'], 0.8]);
+  });
+});
+
+describe('the context of phased', () => {
+  it('is left out where there is nothing to look at', async () => {
+    const outcome = await ask({});
+    expect(targets(outcome)).toEqual(['notes', 'thinker', 'checker']);
+    expect(outcome.decisions.map(({ message }) => message)).toEqual([
+      'context.vision is left out: there is no input for it',
+      'context.web_search is left out: there is no query for it',
+    ]);
+  });
+
+  it('is asked for at once', async () => {
+    const both = [deferred(), deferred()];
+    const meet = (i: number) => async () => {
+      both[i]?.resolve();
+      await both[1 - i]?.promise;
+      return 'here';
+    };
+    const outcome = await ask(
+      { context: ['notes', 'web_search'] },
+      { notes: meet(0), web_search: meet(1) },
+      { overrides: { webSearchQuery: 'q' } },
+    );
+    expect(outcome.error).toBe(null);
+  });
+
+  it('goes before the question, in the form that the embedded models know', async () => {
+    const outcome = await ask({});
+    expect(lastMessage(outcome, 'thinker')).toBe('Context:\nIt is late.\n\nQuestion: 40 + 2?');
+  });
+
+  it('names its sources when there are several, and begins with what the call gives', async () => {
+    const outcome = await ask({}, {}, { overrides: { context: 'Be kind.', webSearchQuery: 'cars' } });
+    expect(lastMessage(outcome, 'thinker')).toBe(
+      'Context:\n[context]\nBe kind.\n\n[web_search]\nCars have four wheels.\n\n[notes]\nIt is late.\n\nQuestion: 40 + 2?',
+    );
+    expect(lastMessage(outcome, 'web_search')).toBe('cars');
+  });
+
+  it('is done without where a source fails or is late', async () => {
+    const clock = new FakeClock();
+    const running = ask(
+      {},
+      { web_search: ill, vision: { hangs: true } },
+      { clock, input: withImage, overrides: { webSearchQuery: 'x' } },
+    );
+    await clock.timerSet();
+    clock.advance(30_000);
+    const outcome = await running;
+    expect(lastMessage(outcome, 'thinker')).toEqual([
+      { type: 'text', text: 'Context:\nIt is late.\n\nQuestion: What is it?' },
+      image,
+    ]);
+    expect(outcome.results).toMatchObject({
+      'context.vision': { success: false, error: { code: 'member_timeout' } },
+      'context.web_search': { success: false, error: { code: 'upstream_error' } },
+    });
+    expect(outcome.decisions.at(-1)?.message).toBe('goes on without context.vision, context.web_search');
+  });
+
+  it('shows images to vision alone, when the reasoning cannot see and somebody has described them', async () => {
+    const blind = { thinker: { capabilities: ['text_generation'] } };
+    const described = await ask({}, {}, { input: withImage, describe: blind });
+    expect(lastMessage(described, 'thinker')).toContain('[vision]\nA red car.');
+    expect(lastMessage(described, 'vision')).toEqual([{ type: 'text', text: 'What is it?' }, image]);
+    const seeing = await ask({}, {}, { input: withImage, describe: { thinker: { capabilities: ['vision'] } } });
+    expect(lastMessage(seeing, 'thinker')).toContainEqual(image);
+  });
+
+  it('may come from a model for a capability, under a name of one’s own', async () => {
+    const context = [{ model: 'eye', capability: 'vision', name: 'look', instructions: 'Count.' }];
+    const outcome = await ask({ context }, { eye: 'Two.' }, { input: withImage });
+    expect(Object.keys(outcome.results)[0]).toBe('context.look');
+    expect(outcome.calls[0]?.input.messages[0]).toEqual({ role: 'system', content: 'Count.' });
+    expect((await ask({ context }, { eye: 'Two.' })).calls[0]?.target).toBe('thinker');
+  });
+});
+
+describe('the reasoning of phased', () => {
+  it('goes along its chain', async () => {
+    const outcome = await ask({}, { thinker: ill });
+    expect([outcome.text, outcome.results['reasoning#2']?.model]).toEqual(['41', 'spare']);
+    expect((await ask({}, { thinker: ' ' })).text).toBe('41');
+  });
+
+  it('has one time limit for the whole chain', async () => {
+    const clock = new FakeClock();
+    const running = ask({ context: [], timeouts: { reasoning: 7 } }, { thinker: { hangs: true } }, { clock });
+    await clock.timerSet();
+    clock.advance(7000);
+    const { error } = await running;
+    expect(error?.code).toBe('all_members_failed');
+    expect(error?.message).toMatch(/reasoning: .*within 7 s.*reasoning#2: the 7 s for the reasoning were over/);
+  });
+
+  it('takes the call’s time limits in place of its own', async () => {
+    const clock = new FakeClock();
+    const running = ask({ context: [] }, { thinker: { hangs: true } }, { clock, overrides: { timeouts: { reasoning: 50 } } });
+    await clock.timerSet();
+    clock.advance(50);
+    expect((await running).error?.message).toContain('0.05 s');
+  });
+
+  it('streams where nothing can take its place, so that its failure after content is the run’s', async () => {
+    const half = { text: 'half', ...ill };
+    for (const own of [{ verification: undefined }, { on_reject: 'keep' }]) {
+      const { text, error } = await ask(own, { thinker: half });
+      expect([text, error?.code]).toEqual(['half', 'upstream_error']);
+    }
+    expect((await ask({}, { thinker: half })).text).toBe('41');
+  });
+
+  it('gets the caller’s tools and settings; nobody else does', async () => {
+    const tools = [{ type: 'function' as const, function: { name: 'add' } }];
+    const { calls } = await ask({}, {}, { input: { tools, max_tokens: 9, seed: 3 } });
+    expect(calls.map(({ target, input }) => [target, input.tools, input.max_tokens])).toEqual([
+      ['notes', undefined, undefined],
+      ['thinker', tools, 9],
+      ['checker', undefined, undefined],
+    ]);
+  });
+
+  it('fails with every reason when nobody can answer', async () => {
+    const { error } = await ask({}, { notes: ill, thinker: ill, spare: ill });
+    expect([error?.code, error?.details.members]).toMatchObject([
+      'all_members_failed',
+      [{ member: 'context.notes' }, { member: 'reasoning' }, { member: 'reasoning#2' }],
+    ]);
+  });
+});
+
+describe('the verification of phased', () => {
+  it('asks in the form that the embedded models know, with the context', async () => {
+    expect(lastMessage(await ask({}), 'checker')).toBe(
+      'Question: Context:\nIt is late.\n\nQuestion: 40 + 2?\nAnswer: 42\nIs the answer right? Reply yes or no.',
+    );
+  });
+
+  it('asks in words of one’s own', async () => {
+    const outcome = await ask({ context: [], verification_prompt: 'Q {question} A {answer}?' });
+    expect(lastMessage(outcome, 'checker')).toBe('Q 40 + 2? A 42?');
+  });
+
+  it('raises the confidence when it approves', async () => {
+    const { confidence, conflicts } = await ask({});
+    expect(confidence?.score).toBeCloseTo(0.9);
+    expect(confidence?.adjustments?.map(({ rule }) => rule)).toEqual(['agreement']);
+    expect(conflicts).toEqual([]);
+  });
+
+  it('is the confidence where the author has none', async () => {
+    const approved = { thinker: '42', checker: { text: 'Yes.', confidence: 0.9 } };
+    expect((await ask({}, approved)).confidence).toEqual({ score: 0.9, method: 'verifier', calibrated: false });
+    expect((await ask({}, { thinker: '42', checker: 'I am not sure.' })).confidence).toBe(null);
+  });
+
+  it('leaves at most 0.3 when it rejects, and is a conflict', async () => {
+    const { text, confidence, conflicts } = await ask({}, { checker: '{"verdict": "rejected", "reason": "no unit"}' });
+    expect([text, confidence?.score]).toEqual(['42', 0.3]);
+    expect(conflicts).toEqual([
+      {
+        type: 'conflict',
+        kind: 'verification_rejected',
+        members: ['reasoning', 'verification'],
+        message: 'checker rejects the answer of thinker',
+      },
+    ]);
+    const low = await ask({}, { thinker: { text: '42', confidence: 0.1 }, checker: 'No.' });
+    expect(low.confidence?.score).toBe(0.1);
+  });
+
+  it('changes nothing when it is uncertain, fails or is late', async () => {
+    const clock = new FakeClock();
+    const called = deferred();
+    const late = ask({}, { checker: () => (called.resolve(), { hangs: true }) }, { clock });
+    await called.promise;
+    clock.advance(20_000);
+    for (const outcome of [await late, await ask({}, { checker: 'I am not sure.' }), await ask({}, { checker: ill })]) {
+      expect([outcome.text, outcome.confidence?.score]).toEqual(['42', 0.8]);
+    }
+  });
+
+  it('is left out for one call, or asked for although other members are named', async () => {
+    expect(targets(await ask({}, {}, { overrides: { verification: false } }))).toEqual(['notes', 'thinker']);
+    const overrides = { members: ['thinker'] };
+    expect(targets(await ask({}, {}, { overrides }))).toEqual(['thinker']);
+    expect(targets(await ask({}, {}, { overrides: { ...overrides, verification: true } }))).toEqual(['thinker', 'checker']);
+    const none = await ask({ verification: undefined }, {}, { overrides: { verification: true } });
+    expect(none.error).toMatchObject({ code: 'invalid_request', param: 'verification' });
+  });
+});
+
+describe('an answer that the verifier rejects', () => {
+  const rejection = { checker: { text: 'I get 46. No.', confidence: 0.9 } };
+
+  it('is replaced by the verifier’s own when that is at least as sure', async () => {
+    const outcome = await ask({}, rejection);
+    expect([outcome.text, outcome.confidence?.score]).toEqual(['46', 0.3]);
+    expect(outcome.results.verification?.content).toEqual({ verdict: 'rejected', reason: 'I get 46. No.', correction: '46' });
+    expect((await ask({}, { checker: 'No, it is 46.' })).text).toBe('46');
+  });
+
+  it('is kept when the verifier is less sure, says no other, or not in the form that is asked for', async () => {
+    expect((await ask({}, { checker: { text: 'I get 46. No.', confidence: 0.79 } })).text).toBe('42');
+    expect((await ask({}, { checker: 'No.' })).text).toBe('42');
+    const json: Partial<ChatInput> = { response_format: { type: 'json_object' } };
+    expect((await ask({}, { ...rejection, thinker: '{"n":42}' }, { input: json })).text).toBe('{"n":42}');
+  });
+
+  it('is kept when it is told to', async () => {
+    const { text, confidence } = await ask({ on_reject: 'keep' }, rejection);
+    expect([text, confidence?.score]).toEqual(['42', 0.3]);
+  });
+
+  it('is yes or no as the author wrote it', async () => {
+    expect((await ask({}, { thinker: 'No.', checker: 'I get yes. No.' })).text).toBe('Yes.');
+  });
+
+  it('is revised by its author, with the objection', async () => {
+    const outcome = await ask(
+      { on_reject: 'revise', context: [] },
+      { thinker: ['42', { text: '46', confidence: 0.6 }], checker: 'No, it is 46, because you forgot the four.' },
+    );
+    expect(outcome.text).toBe('46');
+    expect(outcome.calls.at(-1)?.input.messages.at(-1)?.content).toBe(
+      '40 + 2?\n\nDraft answer: 46, because you forgot the four\nGive the right answer.',
+    );
+  });
+
+  it('stands no more when author and verifier come to the same', async () => {
+    const outcome = await ask({ on_reject: 'revise' }, { ...rejection, thinker: ['42', { text: 'It is 46.', confidence: 0.6 }] });
+    expect([outcome.text, outcome.confidence?.score]).toEqual(['It is 46.', 0.8]);
+    expect(targets(outcome)).toEqual(['notes', 'thinker', 'checker', 'thinker']);
+    expect(outcome.conflicts.map(({ kind }) => kind)).toEqual(['verification_rejected']);
+  });
+
+  it('stands when the author stays with it, or cannot be asked again', async () => {
+    for (const second of ['It is 42.', ill, '']) {
+      const outcome = await ask({ on_reject: 'revise' }, { ...rejection, thinker: [{ text: '42', confidence: 0.8 }, second] });
+      expect([outcome.text, outcome.confidence?.score]).toEqual(['42', 0.3]);
+    }
+  });
+
+  it('is verified once more when the author gives a third one', async () => {
+    const thinker = [
+      { text: '42', confidence: 0.8 },
+      { text: '44', confidence: 0.8 },
+    ];
+    const approved = await ask({ on_reject: 'revise' }, { thinker, checker: ['I get 46. No.', 'Yes.'] });
+    expect([approved.text, approved.confidence?.score]).toEqual(['44', 0.9]);
+    const rejected = await ask({ on_reject: 'revise' }, { thinker, checker: ['I get 46. No.', 'No.'] });
+    expect([rejected.text, rejected.confidence?.score]).toEqual(['44', 0.3]);
+    expect(rejected.results['verification#2']?.content).toMatchObject({ verdict: 'rejected' });
+  });
+});
+
+describe('the conflicts of phased', () => {
+  const seen = { vision: 'The page shows an error: access denied.' };
+
+  it('take 20 % off when an image shows an error, before a rejection counts', async () => {
+    const outcome = await ask({ verification: undefined }, seen, { input: withImage });
+    expect(outcome.confidence?.score).toBeCloseTo(0.64);
+    expect(outcome.conflicts).toMatchObject([{ kind: 'vision_error', members: ['context.vision'] }]);
+    const all = await ask({}, { ...seen, checker: 'No.' }, { input: withImage });
+    expect(all.confidence?.adjustments?.map(({ rule }) => rule)).toEqual(['vision_error', 'verification_rejected']);
+    const approved = await ask({}, seen, { input: withImage });
+    expect(approved.confidence?.adjustments?.map(({ rule }) => rule)).toEqual(['agreement', 'vision_error']);
+    expect(approved.confidence?.score).toBeCloseTo(0.72);
+  });
+
+  it('name tools that a plan may not use', async () => {
+    const call = { id: 'c1', type: 'function', function: { name: 'click', arguments: '{}' } } as const;
+    const outcome = await ask(
+      { verification: undefined },
+      { thinker: { toolCalls: [call] } },
+      { overrides: { availableTools: ['fill'] } },
+    );
+    expect(outcome.conflicts).toMatchObject([
+      { kind: 'tool_unavailable', members: ['reasoning'], message: expect.stringContaining('click') },
+    ]);
+  });
+
+  it('are avoided: tools that may not be used are not offered', async () => {
+    const tools = ['fill', 'click'].map((name) => ({ type: 'function' as const, function: { name } }));
+    const offered = await ask({ context: [] }, {}, { input: { tools }, overrides: { availableTools: ['fill'] } });
+    expect(offered.calls[0]?.input.tools).toEqual([tools[0]]);
+    const told = await ask({ context: [] }, {}, { overrides: { availableTools: ['fill', 'open'] } });
+    expect(told.calls[0]?.input.messages[0]).toEqual({
+      role: 'system',
+      content: 'Tools that may be used: fill, open. Use no others.',
+    });
+  });
+});
+
+describe('the members that a call names', () => {
+  it('alone take part, by name, model or capability', async () => {
+    const run = { input: withImage, overrides: { members: ['vision', 'spare'] } };
+    expect(targets(await ask({}, {}, run))).toEqual(['vision', 'spare']);
+  });
+
+  it('must leave somebody for the reasoning', async () => {
+    const { error } = await ask({}, {}, { overrides: { members: ['vision'] } });
+    expect(error).toMatchObject({ code: 'unknown_member', param: 'members' });
+  });
+});
+
+describe('reportsError', () => {
+  it('goes by words, unless they are taken back', () => {
+    const reports = [
+      'Error 404',
+      'The login failed.',
+      'A CAPTCHA is shown',
+      'No cars, but an error message',
+      'It reads "access denied".',
+    ];
+    const none = [
+      'A red car.',
+      'There are no errors.',
+      'No visible error messages',
+      'The page loads without any error',
+      'It has not crashed',
+      'an error-free page',
+      "I don't see an error",
+    ];
+    expect(reports.filter((text) => !reportsError(text))).toEqual([]);
+    expect(none.filter(reportsError)).toEqual([]);
+  });
+});
+
+describe('unavailableTools', () => {
+  const answer = { text: '```json\n{"steps": [{"tool": "open"}, {"tool": "fly"}]}\n```', toolCalls: [] };
+
+  it('reads plans only when the call says what they may use', () => {
+    expect(unavailableTools(answer, {}, ['open'])).toEqual(['fly']);
+    expect(unavailableTools(answer, {}, undefined)).toEqual([]);
+  });
+
+  it('holds calls against the request’s tools', () => {
+    const calls = { text: '', toolCalls: [{ id: '1', type: 'function' as const, function: { name: 'fly', arguments: '' } }] };
+    expect(unavailableTools(calls, { tools: [{ type: 'function', function: { name: 'open' } }] }, undefined)).toEqual(['fly']);
+    expect(unavailableTools(calls, {}, undefined)).toEqual([]);
+  });
+});

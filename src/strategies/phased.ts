@@ -1,0 +1,86 @@
+/**
+ * `phased`: sources of context at once → the reasoning, along its chain of models → the verification → the answer with its
+ * confidence and conflicts. Each phase has its time. What a source does not give in time is done without; without a verifier's
+ * word the answer is given as it is; only without a reasoning model is there none.
+ *
+ * The answer streams when nothing can take its place: without a verification, or when a rejected answer is kept.
+ *
+ * Its confidence is the author's, changed by these rules in this order: an approval is an agreement of all, and raises it; errors that
+ * an image shows take 20 % off; a rejection that stands leaves at most 0.3. A rejection stands unless the author, asked again,
+ * comes to an answer that the verifier holds for right.
+ */
+import { adjust } from '../answers/confidence.ts';
+import { confidenceOfVerdict } from '../answers/verdict.ts';
+import type { ChatInput } from '../contracts/chat.ts';
+import type { Confidence } from '../contracts/confidence.ts';
+import { namesOf } from '../contracts/member.ts';
+import type { Part } from '../contracts/part.ts';
+import { partsOf, type StrategyContext, type StrategyDefinition } from '../contracts/strategy.ts';
+import { allMembersFailed, type FailedMember } from '../errors/members.ts';
+import { phasedConfig, type PhasedConfig } from './phased/config.ts';
+import { reportsError, unavailableTools } from './phased/findings.ts';
+import { gather, type Gathered } from './phased/gathering.ts';
+import { planOf } from './phased/plan.ts';
+import { reason, taskOf, type Reasoned } from './phased/reasoning.ts';
+import { verify, type Checked } from './phased/verification.ts';
+
+type Context = StrategyContext<PhasedConfig>;
+
+export const phasedStrategy: StrategyDefinition<PhasedConfig> = {
+  strategy: 'phased',
+  config: phasedConfig,
+  describe: ({ context, reasoning, verification }) => ({
+    members: [...context, ...reasoning, ...(verification === undefined ? [] : [verification])].map(({ model }) => model),
+    names: namesOf([...context, ...reasoning, ...(verification === undefined ? [] : [verification])]),
+    operations: ['chat'],
+  }),
+  run,
+};
+
+async function* run(context: Context): AsyncGenerator<Part> {
+  const { step } = context.options;
+  const plan = planOf(context);
+  const gathered = await gather(context, plan);
+  const task = taskOf(context, gathered);
+  const failures: FailedMember[] = [...gathered.failures];
+  const streams = plan.verifier === null || context.config.on_reject === 'keep';
+  const reasoned = yield* reason(context, plan.reasoning, task, { limit: plan.limits.reasoning, streams, failures });
+  if (reasoned === null) throw allMembersFailed(failures, 'No model for the reasoning could answer');
+  const checked: Checked =
+    plan.verifier === null
+      ? { answer: reasoned.answer, verdict: null, verifier: null }
+      : await verify(context, plan, plan.verifier, task, reasoned);
+  const confidence = conclude(context, gathered, reasoned, checked);
+  if (!streams) return yield* partsOf(checked.answer, step, confidence);
+  yield { type: 'finish', step, choice: 0, reason: reasoned.answer.finishReason, confidence };
+}
+
+/** The last phase: conflicts, and the confidence that is left. */
+function conclude(
+  context: Context,
+  { seen }: Gathered,
+  { key }: Reasoned,
+  { answer, verdict, verifier }: Checked,
+): Confidence | null {
+  const errors = seen.filter(({ text }) => reportsError(text)).map((one) => one.key);
+  if (errors.length > 0) {
+    context.report({
+      type: 'conflict',
+      kind: 'vision_error',
+      members: errors,
+      message: `an image shows an error, says ${errors.join(', ')}`,
+    });
+  }
+  const missing = unavailableTools(answer, context.request.input as ChatInput, context.overrides.availableTools);
+  if (missing.length > 0) {
+    const message = `the answer uses tools that are not there: ${missing.join(', ')}`;
+    context.report({ type: 'conflict', kind: 'tool_unavailable', members: [key], message });
+  }
+  const isApproved = verdict === 'approved';
+  const known = answer.confidence ?? (isApproved ? confidenceOfVerdict({ verdict, reason: '' }, verifier) : null);
+  return adjust(known, {
+    ...(isApproved && answer.confidence !== null && { agreement: 1 }),
+    visionError: errors.length > 0,
+    ...(verdict !== null && { verdict }),
+  });
+}

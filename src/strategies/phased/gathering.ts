@@ -1,0 +1,106 @@
+/** The first phase: what the answer needs to know, from several sources at once. */
+import { joinContext, type ContextPiece } from '../../answers/framing.ts';
+import { asking, forHelper } from '../../contracts/asking.ts';
+import type { ChatInput, ContentPart } from '../../contracts/chat.ts';
+import { inputForMember } from '../../contracts/member.ts';
+import type { ChildAnswer } from '../../contracts/orchestrated.ts';
+import { questionOf, type StrategyContext } from '../../contracts/strategy.ts';
+import type { FailedMember } from '../../errors/members.ts';
+import type { PhasedConfig } from './config.ts';
+import type { Branch, Plan } from './plan.ts';
+
+type Context = StrategyContext<PhasedConfig>;
+
+/** What came of the sources. */
+export interface Gathered {
+  /** All that is known, as one text; '' when nothing is. */
+  readonly text: string;
+  /** What those said who looked at images, by their steps. */
+  readonly seen: readonly { readonly key: string; readonly text: string }[];
+  readonly failures: readonly FailedMember[];
+}
+
+/** What a source looks at. */
+type Need = 'images' | 'sound' | 'query' | 'question';
+
+const NEEDS: Readonly<Record<string, Need>> = {
+  vision: 'images',
+  ocr: 'images',
+  object_detection: 'images',
+  image_classification: 'images',
+  image_segmentation: 'images',
+  speech_to_text: 'sound',
+  audio_classification: 'sound',
+  speaker_diarization: 'sound',
+  web_search: 'query',
+};
+
+const LOOK =
+  'Describe what the images show, as far as it bears on what is asked. If they show an error message, quote it; if not, do not speak of errors.';
+
+/** Asks all sources at once. One that fails or is late is left out; so is one that has nothing to look at. */
+export async function gather(context: Context, { branches, limits }: Plan): Promise<Gathered> {
+  const asked = branches.flatMap((branch) => {
+    const input = inputFor(context, branch);
+    if (input !== null) return [{ branch, input }];
+    const { key } = branch;
+    context.report({
+      type: 'decision',
+      message: `${key} is left out: there is no ${needOf(branch) === 'query' ? 'query' : 'input'} for it`,
+    });
+    return [];
+  });
+  const answers = await Promise.allSettled(
+    asked.map(({ branch: { key, source }, input }) =>
+      context.call(key, source.model, { operation: 'chat', input }, { timeoutMs: limits.context, confidence: false }).answer(),
+    ),
+  );
+  const failures: FailedMember[] = [];
+  const told: { branch: Branch; answer: ChildAnswer }[] = [];
+  for (const [i, { branch }] of asked.entries()) {
+    const settled = answers[i]!; // one for each that was asked
+    if (settled.status === 'fulfilled') told.push({ branch, answer: settled.value });
+    else failures.push({ member: branch.key, ...context.rethrow(settled.reason) });
+  }
+  if (failures.length > 0) {
+    context.report({ type: 'decision', message: `goes on without ${failures.map(({ member }) => member).join(', ')}` });
+  }
+  const given: ContextPiece[] =
+    context.overrides.context === undefined ? [] : [{ source: 'context', text: context.overrides.context }];
+  const pieces = told.map(({ branch, answer }) => ({ source: branch.key.replace('context.', ''), text: answer.text }));
+  return {
+    text: joinContext([...given, ...pieces]),
+    seen: told.flatMap(({ branch, answer }) => (needOf(branch) === 'images' ? [{ key: branch.key, text: answer.text }] : [])),
+    failures,
+  };
+}
+
+function needOf({ source }: Branch): Need {
+  return NEEDS[source.capability ?? ''] ?? 'question';
+}
+
+/** What the source is asked; null when there is nothing for it. */
+function inputFor(context: Context, branch: Branch): ChatInput | null {
+  const { capability: _capability, ...member } = branch.source;
+  const input = forHelper(context.request.input as ChatInput);
+  const need = needOf(branch);
+  if (need === 'question') return inputForMember(input, member);
+  if (need === 'query') {
+    const query = context.overrides.webSearchQuery?.trim() ?? '';
+    return query === '' ? null : inputForMember({ ...input, messages: [{ role: 'user', content: query }] }, member);
+  }
+  const media = mediaOf(input, need === 'images' ? 'image_url' : 'input_audio');
+  if (media.length === 0) return null;
+  const looking = asking([{ role: 'user', content: [...media] }], questionOf(context.request));
+  const { instructions = need === 'images' ? LOOK : undefined } = member;
+  return inputForMember({ ...input, messages: looking }, { ...member, ...(instructions !== undefined && { instructions }) });
+}
+
+/** The pictures (or sound) that were shown last. */
+function mediaOf({ messages }: ChatInput, type: ContentPart['type']): readonly ContentPart[] {
+  for (const { role, content } of messages.toReversed()) {
+    const parts = role !== 'user' || typeof content === 'string' ? [] : content.filter((part) => part.type === type);
+    if (parts.length > 0) return parts;
+  }
+  return [];
+}

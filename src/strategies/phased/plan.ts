@@ -1,0 +1,56 @@
+import { memberKeys, takingPart, type Member } from '../../contracts/member.ts';
+import type { StrategyContext } from '../../contracts/strategy.ts';
+import { TuttiError } from '../../errors/error.ts';
+import type { Phase, PhasedConfig, Source } from './config.ts';
+
+/** A source with the name of its step. */
+export interface Branch {
+  readonly key: string;
+  readonly source: Source;
+}
+
+/** Who takes part in one call, and for how long. */
+export interface Plan {
+  readonly branches: readonly Branch[];
+  readonly reasoning: readonly Member[];
+  readonly verifier: Member | null;
+  /** Milliseconds. */
+  readonly limits: Readonly<Record<Phase, number>>;
+}
+
+/**
+ * The config with what the call changes of it. Errors: `unknown_member` when nobody is left for the reasoning; `invalid_request`
+ * when a verification is asked for and there is no verifier.
+ */
+export function planOf({ config, overrides }: Pick<StrategyContext<PhasedConfig>, 'config' | 'overrides'>): Plan {
+  const { members, timeouts = {} } = overrides;
+  const keys = memberKeys(config.context);
+  const branches = config.context.map((source, i) => ({ key: `context.${keys[i]}`, source }));
+  const reasoning = takingPart(config.reasoning, members);
+  if (reasoning.length === 0) {
+    throw new TuttiError('unknown_member', '`members` leaves nobody for the reasoning.', { param: 'members' });
+  }
+  const limit = (phase: Phase): number => timeouts[phase] ?? config.timeouts[phase] * 1000;
+  return {
+    branches: branches.filter(({ source }) => takesPart(source, members) || members?.includes(source.capability ?? '') === true),
+    reasoning,
+    verifier: verifierOf(config, overrides),
+    limits: { context: limit('context'), reasoning: limit('reasoning'), verification: limit('verification') },
+  };
+}
+
+function takesPart(member: Member, members: readonly string[] | undefined): boolean {
+  return takingPart([member], members).length > 0;
+}
+
+/** The call's `verification` decides; else whether the verifier is among those who take part. */
+function verifierOf(
+  { verification: verifier }: PhasedConfig,
+  { members, verification: wanted }: StrategyContext<PhasedConfig>['overrides'],
+): Member | null {
+  if (wanted === true && verifier === undefined) {
+    throw new TuttiError('invalid_request', 'No model is configured for the verification.', { param: 'verification' });
+  }
+  if (verifier === undefined || wanted === false) return null;
+  return wanted === true || takesPart(verifier, members) ? verifier : null;
+}

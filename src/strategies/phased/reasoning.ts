@@ -1,0 +1,119 @@
+/** The second phase: the answer itself, from the first model of a chain that can give one. */
+import { contextPrompt } from '../../answers/framing.ts';
+import { asking, wordsOnly } from '../../contracts/asking.ts';
+import type { ChatInput } from '../../contracts/chat.ts';
+import { inputForMember, type Member } from '../../contracts/member.ts';
+import type { ChildAnswer } from '../../contracts/orchestrated.ts';
+import { isContent, type Part } from '../../contracts/part.ts';
+import { questionOf, type ChildRun, type StrategyContext } from '../../contracts/strategy.ts';
+import type { FailedMember } from '../../errors/members.ts';
+import type { PhasedConfig } from './config.ts';
+import type { Gathered } from './gathering.ts';
+
+type Context = StrategyContext<PhasedConfig>;
+
+/** An answer and its author. */
+export interface Reasoned {
+  readonly key: string;
+  readonly member: Member;
+  readonly answer: ChildAnswer;
+}
+
+/** What is asked, as it is asked of whoever is to answer or judge. */
+export interface Task {
+  /** The question with its context. */
+  readonly question: string;
+  readonly input: ChatInput;
+  /** Whether somebody has told in words what the images show. */
+  readonly isDescribed: boolean;
+}
+
+export function taskOf({ request, overrides: { availableTools } }: Context, { text, seen }: Gathered): Task {
+  const input = request.input as ChatInput;
+  const question = contextPrompt(text, questionOf(request));
+  const { tools } = input;
+  const offered = availableTools === undefined ? tools : tools?.filter(({ function: { name } }) => availableTools.includes(name));
+  return {
+    question,
+    input: {
+      ...input,
+      ...(offered && { tools: offered.length > 0 ? offered : null }),
+      messages: text === '' ? input.messages : asking(input.messages, question),
+    },
+    isDescribed: seen.some(({ text: told }) => told.trim() !== ''),
+  };
+}
+
+/**
+ * Asks the members in order until one has answered; null when none could. With `streams` the answer's content comes as it is
+ * written, and a failure after some of it is the run's.
+ */
+export async function* reason(
+  context: Context,
+  members: readonly Member[],
+  task: Task,
+  { limit, streams, failures }: { readonly limit: number; readonly streams: boolean; readonly failures: FailedMember[] },
+): AsyncGenerator<Part, Reasoned | null> {
+  const start = context.clock.monotonic();
+  for (const [i, member] of members.entries()) {
+    const key = i === 0 ? 'reasoning' : `reasoning#${i + 1}`;
+    const timeoutMs = limit - (context.clock.monotonic() - start);
+    if (timeoutMs <= 0) {
+      failures.push({ member: key, code: 'member_timeout', message: `the ${limit / 1000} s for the reasoning were over` });
+      continue;
+    }
+    const child = context.call(
+      key,
+      member.model,
+      { operation: 'chat', input: inputFor(context, member, task) },
+      { timeoutMs, role: 'reasoning' },
+    );
+    const answer = yield* take(context, child, streams, failures);
+    if (answer !== null) return { key, member, answer };
+  }
+  return null;
+}
+
+async function* take(
+  context: Context,
+  child: ChildRun,
+  streams: boolean,
+  failures: FailedMember[],
+): AsyncGenerator<Part, ChildAnswer | null> {
+  let said = false;
+  try {
+    if (streams) {
+      for await (const part of child) {
+        said ||= isContent(part);
+        if (part.type !== 'finish') yield part;
+      }
+    }
+    const answer = await child.answer();
+    if (answer.text.trim() !== '' || answer.toolCalls.length > 0 || said) return answer;
+    failures.push({ member: child.key, code: 'upstream_invalid', message: 'the answer was empty' });
+  } catch (thrown) {
+    if (said) throw thrown;
+    failures.push({ member: child.key, ...context.rethrow(thrown) });
+  }
+  return null;
+}
+
+/** The task without images, for a member that cannot see them when somebody has described them. */
+export function seenBy({ describe }: Pick<Context, 'describe'>, member: Member, { input, isDescribed }: Task): ChatInput {
+  const capabilities = describe(member.model)?.capabilities ?? [];
+  const isBlind = capabilities.length > 0 && !capabilities.includes('vision');
+  return isDescribed && isBlind ? { ...input, messages: wordsOnly(input.messages) } : input;
+}
+
+/** The task as its author gets it. */
+export function inputFor(context: Context, member: Member, task: Task): ChatInput {
+  const input = seenBy(context, member, task);
+  const { availableTools } = context.overrides;
+  if (availableTools === undefined || (input.tools?.length ?? 0) > 0) return inputForMember(input, member);
+  const rule =
+    availableTools.length === 0
+      ? 'No tools may be used.'
+      : `Tools that may be used: ${availableTools.join(', ')}. Use no others.`;
+  const instructions = member.instructions === undefined ? rule : `${member.instructions}\n\n${rule}`;
+  return inputForMember(input, { ...member, instructions });
+}
