@@ -2,6 +2,7 @@
  * How a call is answered, at the root of a run or below an orchestration: routed, dispatched, with images described for who
  * cannot see, tool calls read as they are written, and help for who fails.
  */
+import { withConsult } from '../arbiter/arbiter.ts';
 import type { Ask } from '../arbiter/ask.ts';
 import { createFailures } from '../arbiter/failures.ts';
 import { createInterpreter } from '../arbiter/interpreter/interpreter.ts';
@@ -11,7 +12,7 @@ import type { CallOptions, Model } from '../contracts/model.ts';
 import type { Part } from '../contracts/part.ts';
 import { LOCAL_PRINCIPAL } from '../contracts/principal.ts';
 import type { RouteDecision } from '../contracts/run.ts';
-import type { StrategyRequest } from '../contracts/strategy.ts';
+import type { StrategyRequest, StrategySettings } from '../contracts/strategy.ts';
 import type { ModelId } from '../contracts/vocabulary.ts';
 import { TuttiError } from '../errors/error.ts';
 import { Channel } from '../lib/channel.ts';
@@ -23,6 +24,7 @@ import { withConfidence, type Calibrate } from './confident-model.ts';
 import { withImageBytes } from './image-bytes.ts';
 import { describeImages, hasImages, type AskVision } from './image-description.ts';
 import type { Leases } from './leases.ts';
+import { Orchestration } from './orchestration.ts';
 import { findModels, routeRequest } from './route-request.ts';
 import type { RunScope } from './run-scope.ts';
 import { spending, withinBudget } from './spending.ts';
@@ -33,6 +35,7 @@ export interface CallsOptions {
   readonly leases: Leases;
   readonly clock: Clock;
   readonly calibrate: Calibrate;
+  readonly settings: () => StrategySettings;
   /** `interpreter:` */
   readonly tools: () => { readonly read: boolean; readonly interpreter: ModelId | null };
   /** `failures:` */
@@ -129,9 +132,29 @@ export class Calls {
   }
 
   async *#routed(scope: RunScope, target: string, request: StrategyRequest, options: CallOptions): AsyncGenerator<Part> {
+    if (request.consult !== undefined) {
+      yield* this.#consulting(scope, target, { input: request.input as ChatInput, consult: request.consult }, options);
+      return;
+    }
     const asked = { ...routeRequest({ ...scope.request, ...request }), target, backend: undefined };
     const decision = scope.snapshot.router.route(asked);
     yield* this.answering(scope, decision, { operation: request.operation, input: withinBudget(request, options) }, options);
+  }
+
+  /** A member that may ask others: a small orchestration in the place of its call. */
+  #consulting(
+    scope: RunScope,
+    target: string,
+    { input, consult }: { readonly input: ChatInput; readonly consult: readonly string[] },
+    options: CallOptions,
+  ): AsyncIterable<Part> {
+    if (!this.#options.settings().collaboration) {
+      throw new TuttiError('feature_disabled', `${target} may not consult others: orchestrator.enable_collaboration is false.`);
+    }
+    const { definition, config } = withConsult(target, consult);
+    const { clock } = this.#options;
+    const orchestration = new Orchestration({ name: target, definition, config: config as never, clock }); // its own config
+    return orchestration.forRun(scope).call('chat', input, options);
   }
 
   /** The same parts; with `failures.max_interventions`, a member that has failed is helped. */

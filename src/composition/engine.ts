@@ -12,7 +12,7 @@ import type { Operation } from '../contracts/operations.ts';
 import type { Part } from '../contracts/part.ts';
 import { LOCAL_PRINCIPAL, type Principal } from '../contracts/principal.ts';
 import type { RouteDecision } from '../contracts/run.ts';
-import { questionOf, type AnyStrategyDefinition, type StrategySettings } from '../contracts/strategy.ts';
+import { questionOf, type AnyStrategyDefinition } from '../contracts/strategy.ts';
 import { DEFAULT_PRIORITY, type RunId } from '../contracts/vocabulary.ts';
 import { TuttiError } from '../errors/error.ts';
 import type { Dispatcher } from '../router/dispatcher.ts';
@@ -44,7 +44,6 @@ export interface EngineOptions extends LeasesOptions, Omit<CallsOptions, 'leases
   readonly runs: Runs;
   readonly snapshot: () => Snapshot;
   readonly strategies: () => ReadonlyMap<string, AnyStrategyDefinition>;
-  readonly settings: () => StrategySettings;
   /** `review:` */
   readonly review: () => ReviewSettings;
 }

@@ -27,7 +27,7 @@ export const memberConfig = z
         instructions: z.string().min(1).optional(),
         /** What this member is called in traces and results. Default: the model's name, numbered when it occurs twice. */
         name: z.string().min(1).optional(),
-        /** Members, specialists or models that it may ask while it answers: each is a tool `consult_<name>` for it. */
+        /** Ids, aliases or orchestrations that it may ask while it answers: each is a tool `consult_<name>` for it. */
         consult: z.array(z.string().min(1)).min(1).optional(),
       })
       .strict(),
@@ -71,8 +71,18 @@ export function memberKeys(members: readonly Member[]): string[] {
 
 /** The request as the member gets it: with its settings and instructions. Operations other than `chat` have none. */
 export function requestFor(request: StrategyRequest, member: Member): StrategyRequest {
-  if (request.operation !== 'chat') return request;
-  return { operation: 'chat', input: inputForMember(request.input as ChatInput, member) };
+  return request.operation === 'chat' ? chatFor(request.input as ChatInput, member) : request;
+}
+
+/** A chat call of the member. */
+export function chatFor(input: ChatInput, member: Member): StrategyRequest<'chat'> {
+  const { consult } = member;
+  return { operation: 'chat', input: inputForMember(input, member), ...(consult !== undefined && { consult }) };
+}
+
+/** Whatever the members call: for `StrategyDescription.members`. */
+export function targetsOf(members: readonly Member[]): string[] {
+  return members.flatMap(({ model, consult = [] }) => [model, ...consult]);
 }
 
 /**

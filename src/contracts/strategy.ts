@@ -13,6 +13,8 @@ import type { Capability, ModelId, StepPath } from './vocabulary.ts';
 export interface StrategyRequest<O extends Operation = Operation> {
   readonly operation: O;
   readonly input: Operations[O]['input'];
+  /** Whom the model that is called may ask while it answers: ids, aliases, orchestrations. */
+  readonly consult?: readonly string[];
 }
 
 /**

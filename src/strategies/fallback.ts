@@ -3,7 +3,7 @@
  * followed by the next; once content has been passed on, its failure is the run's, because deltas are never taken back.
  */
 import { z } from 'zod';
-import { memberConfig, memberKeys, namesOf, requestFor, takingPart } from '../contracts/member.ts';
+import { memberConfig, memberKeys, namesOf, requestFor, takingPart, targetsOf } from '../contracts/member.ts';
 import { isContent, type Part } from '../contracts/part.ts';
 import type { StrategyContext, StrategyDefinition } from '../contracts/strategy.ts';
 import { allMembersFailed, type FailedMember } from '../errors/members.ts';
@@ -18,7 +18,7 @@ export const fallbackStrategy: StrategyDefinition<FallbackConfig> = {
   strategy: 'fallback',
   config,
   describe: ({ members }) => ({
-    members: members.map((member) => member.model),
+    members: targetsOf(members),
     names: namesOf(members),
     operations: ['chat', 'embed'],
     singleAuthor: true,
