@@ -7,6 +7,8 @@ import { embeddedBackend, llamaCppBackend } from '../backends/llama-cpp/schema.t
 import { ollamaBackend } from '../backends/ollama/schema.ts';
 import { openAiCompatibleBackend } from '../backends/openai-compatible/schema.ts';
 import { processBackend } from '../backends/process/schema.ts';
+import { arbiterStrategy } from '../arbiter/arbiter.ts';
+import { conversationStrategy } from '../arbiter/conversation-strategy.ts';
 import { abStrategy } from '../strategies/ab.ts';
 import { consensusStrategy } from '../strategies/consensus.ts';
 import { fallbackStrategy } from '../strategies/fallback.ts';
@@ -29,6 +31,8 @@ const STRATEGIES: readonly AnyStrategyDefinition[] = [
   phasedStrategy,
   raceStrategy,
   abStrategy,
+  arbiterStrategy,
+  conversationStrategy,
 ];
 
 /** Errors: `plugin_invalid` when two bring the same kind. */
