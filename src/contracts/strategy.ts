@@ -60,6 +60,11 @@ export interface StrategyContext<C> {
    * journaled by it, so that running the strategy again replays them instead of calling.
    */
   call<O extends Operation>(key: string, target: string, request: StrategyRequest<O>, options?: ChildOptions): ChildRun;
+  /**
+   * What this finished call gave is of no use: when the strategy runs again, the call is made again. For a run that fails by it
+   * and may be resumed.
+   */
+  forget(key: string): void;
   /** What is known of a model, alias (its first model) or orchestration; null for capabilities, `auto`, and names that nothing has. */
   describe(target: string): ModelDescriptor | null;
   /** The best models for a capability by the routing policy, best first; orchestrations are not among them. */

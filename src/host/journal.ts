@@ -31,6 +31,10 @@ export class Journal {
     this.#entries.set(step, entry);
   }
 
+  forget(step: StepPath): void {
+    this.#entries.delete(step);
+  }
+
   reply(step: StepPath): string | undefined {
     return this.#replies.get(step);
   }

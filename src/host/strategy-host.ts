@@ -179,6 +179,8 @@ class StrategyHost implements StrategyContext<unknown> {
     return { ...this.#run.options, step, signal, wantsConfidence: confidence && operation === 'chat' };
   }
 
+  readonly forget = (key: string): void => this.#journal.forget(childStep(this.#run.options.step, key));
+
   readonly report = (report: StrategyReport): void => {
     if (report.type === 'result') {
       this.#shown.set(report.key, report.content);
