@@ -24,6 +24,7 @@ describe('what fits after a change without loss is changed', () => {
     ['a number where text is wanted', { type: 'string' }, 5, '5'],
     ['one value for a list', { type: 'array', items: { type: 'string' } }, 'x', ['x']],
     ['a list in a string', { type: 'array', items: { type: 'integer' } }, '[1, "2"]', [1, 2]],
+    ['numbers in a string', { type: 'array', items: { type: 'integer' } }, '117, 33, 238', [117, 33, 238]],
     ['an object in a string', { type: 'object' }, "{'b': 1}", { b: 1 }],
     ['a list of one where text is wanted', { type: 'string' }, ['x'], 'x'],
     ['an option in another case', { enum: ['New York', 'Rome'] }, 'new_york', 'New York'],

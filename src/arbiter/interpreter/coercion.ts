@@ -176,6 +176,8 @@ function fitType(value: unknown, type: string, schema: JsonObject, at: string): 
       if (Array.isArray(value)) return fitArray(value, schema, at);
       const written = typeof value === 'string' ? writtenValue(value) : undefined;
       if (Array.isArray(written)) return changed(fitArray(written, schema, at));
+      const numbers = typeof value === 'string' ? numbersApart(value, schema) : null;
+      if (numbers !== null) return changed(fitArray(numbers, schema, at));
       return value === null ? wrong : changed(fitArray([value], schema, at));
     }
     case 'object': {
@@ -188,6 +190,14 @@ function fitType(value: unknown, type: string, schema: JsonObject, at: string): 
     default:
       return literal(value, at); // a type of somebody's own
   }
+}
+
+/** `1, 2, 3` where numbers are wanted. With words it would not be certain that a comma is not part of one. */
+function numbersApart(text: string, schema: JsonObject): string[] | null {
+  const wanted = typesOf(asObject(schema['items']) ?? {});
+  const parts = text.split(',').map((part) => part.trim());
+  const areNumbers = wanted.includes('integer') || wanted.includes('number');
+  return areNumbers && parts.length > 1 && parts.every((part) => numberOf(part) !== null) ? parts : null;
 }
 
 function fitArray(values: readonly unknown[], schema: JsonObject, at: string): Fit {

@@ -160,6 +160,7 @@ describe('the ladder', () => {
     expect(await interpreter.interpret({ text: '<tool_call>{"name": "get_wea', tools: TOOLS })).toMatchObject({
       source: 'none',
       confidence: 0.5,
+      problems: [{ name: 'embedded:tools', message: 'could not be asked: gone (runner_crashed)' }],
     });
   });
 
@@ -188,6 +189,15 @@ describe('a failed call', () => {
     const failed = { name: 'get_weather', arguments: { city: 'Oslo', days: '3' } };
     const result = await interpreter.repair({ call: failed, error: 'days must be an integer', tools: TOOLS });
     expect(plain(result)).toEqual([['get_weather', { city: 'Oslo', days: 3 }]]);
+    expect(result.source).toBe('repaired');
+    expect(asked).toEqual([]);
+  });
+
+  test('that is misspelt needs no model where only one spelling is near', async () => {
+    const { interpreter, asked } = withModel();
+    const failed = { name: 'get_wether', arguments: { ctiy: 'Oslo' } };
+    const result = await interpreter.repair({ call: failed, error: 'unknown tool', tools: TOOLS });
+    expect(plain(result)).toEqual([['get_weather', { city: 'Oslo' }]]);
     expect(result.source).toBe('repaired');
     expect(asked).toEqual([]);
   });

@@ -13,13 +13,12 @@ import type { ChatInput, ToolCall, ToolDefinition } from '../../contracts/chat.t
 import { TuttiError } from '../../errors/error.ts';
 import { newId } from '../../lib/id.ts';
 import { parseJson } from '../../lib/json-value.ts';
-import { editDistance } from '../../lib/nearest.ts';
 import type { Ask, AskedAnswer } from '../ask.ts';
 import { argumentsOf, type FoundCall } from './call-shapes.ts';
 import { checkArguments } from './coercion.ts';
 import { readToolCalls, type Place } from './reader.ts';
 import type { INTERPRET_SOURCES } from './schema.ts';
-import { toolIndex, type ToolIndex } from './tool-index.ts';
+import { nearestSpelling, toolIndex, type KnownTool, type ToolIndex } from './tool-index.ts';
 
 /** By which rung of the ladder the calls were found. */
 export type InterpretSource = (typeof INTERPRET_SOURCES)[number];
@@ -56,7 +55,7 @@ export interface Interpretation {
   readonly confidence: number;
   /** The text without the calls. */
   readonly text: string;
-  /** Calls that were left out, and why. */
+  /** Calls that were left out, and why; and the model of the last rung, when it could not be asked. */
   readonly problems: readonly CallProblem[];
 }
 
@@ -83,14 +82,17 @@ export interface Interpreter {
 
 const READ_CONFIDENCE: Readonly<Record<Place, number>> = { marked: 0.95, alone: 0.9, fenced: 0.8, line: 0.7, script: 0.6 };
 const REPAIRED = 0.9;
-/** Errors about the notation, not about what was asked for. */
-const SYNTAX = /json|pars|syntax|malformed|format|token|quote/i;
+const RESPELLED = 0.8;
+/** Errors about how a call is written, not about what it asks for. */
+const NOTATION = /json|pars|syntax|malformed|token/i;
+/** What callers say who do not know what was wrong. */
+const NO_ERROR = /^\s*(?:none|null|unknown|n\/a|-)?\s*$/i;
 const UNSURE = 0.5;
 
 /** Makes an interpreter. */
 export function createInterpreter({ model, ask }: InterpreterOptions): Interpreter {
-  const byModel = async (prompt: string, tools: ToolIndex, signal: AbortSignal, key: string): Promise<Interpretation | null> => {
-    if (model === null || tools.tools.length === 0) return null;
+  const byModel = async (prompt: string, tools: ToolIndex, signal: AbortSignal, key: string): Promise<ModelRung> => {
+    if (model === null || tools.tools.length === 0) return {};
     const input: ChatInput = {
       messages: [{ role: 'user', content: prompt }],
       tools: tools.tools.map((tool) => tool.definition),
@@ -99,10 +101,12 @@ export function createInterpreter({ model, ask }: InterpreterOptions): Interpret
       logprobs: true,
     };
     try {
-      return fromModel(await ask(model, input, { signal, key }), tools);
+      return { found: fromModel(await ask(model, input, { signal, key }), tools) };
     } catch (error) {
       if (signal.aborted) throw TuttiError.from(error, 'cancelled');
-      return null; // the rung is missing: what was read without it stands
+      // The rung is missing: what was read without it stands.
+      const { message, code } = TuttiError.from(error, 'backend_error');
+      return { failed: { name: model, message: `could not be asked: ${message} (${code})` } };
     }
   };
 
@@ -111,27 +115,47 @@ export function createInterpreter({ model, ask }: InterpreterOptions): Interpret
       const tools = toolIndex(input.tools);
       const read = readAnswer(input, tools);
       if (!isWorthAsking(read, tools)) return result(read);
-      const answer = await byModel(extractPrompt(read.written), tools, signalOf(input), 'interpret');
+      const { found, failed } = await byModel(extractPrompt(read.written), tools, signalOf(input), 'interpret');
       // One that finds fewer calls than were read has overlooked some.
-      if (answer === null || answer.toolCalls.length < read.calls.length) return result(read);
-      return { ...answer, text: read.rest };
+      if (found == null || found.toolCalls.length < read.calls.length) return result(read, failed);
+      return { ...found, text: read.rest };
     },
 
     async repair(input) {
       const tools = toolIndex(input.tools);
       const written = typeof input.call === 'string' ? input.call : callText(input.call);
       const read = readAnswer({ text: written, tools: input.tools }, tools);
-      // What only had to be read or changed to fit may well have been all that was wrong.
-      const isText = typeof input.call === 'string' && read.source === 'parsed' && SYNTAX.test(input.error);
-      if ((read.source === 'repaired' || isText) && read.problems.length === 0) return result(read);
-      const answer = await byModel(repairPrompt(written, input.error), tools, signalOf(input), 'repair');
-      if (answer !== null && !sameCalls(answer.toolCalls, read.calls)) return answer;
+      const isWell = read.problems.length === 0 && read.calls.length > 0;
+      const isNotation = NO_ERROR.test(input.error) || (typeof input.call === 'string' && NOTATION.test(input.error));
+      // What only had to be read, or changed to fit, may well have been all that was wrong.
+      if (isWell && (read.source === 'repaired' || isNotation || !isCanonical(written, read.calls))) return result(read);
+      if (!isWell) {
+        const respelled = readAnswer({ text: written, tools: input.tools }, toolIndex(input.tools, { respell: true }));
+        if (respelled.problems.length === 0 && respelled.calls.length > 0) {
+          return { ...result(respelled), source: 'repaired', confidence: respelled.confidence * RESPELLED };
+        }
+      }
+      const { found, failed } = await byModel(repairPrompt(written, input.error), tools, signalOf(input), 'repair');
+      if (found != null && !sameCalls(found.toolCalls, read.calls)) return found;
       // The very same call would fail the very same way.
       const problems =
         read.problems.length > 0 ? read.problems : [{ name: read.calls[0]?.function.name ?? '', message: input.error }];
-      return { toolCalls: [], source: 'none', confidence: UNSURE, text: '', problems };
+      return {
+        toolCalls: [],
+        source: 'none',
+        confidence: UNSURE,
+        text: '',
+        problems: failed === undefined ? problems : [...problems, failed],
+      };
     },
   };
+}
+
+/** What came of asking a model. */
+interface ModelRung {
+  readonly found?: Interpretation | null;
+  /** It could not be asked. */
+  readonly failed?: CallProblem;
 }
 
 /**
@@ -140,10 +164,8 @@ export function createInterpreter({ model, ask }: InterpreterOptions): Interpret
  */
 function isWorthAsking({ calls, problems, meant }: AnswerReading, tools: ToolIndex): boolean {
   if (problems.length === 0) return meant && calls.length === 0;
-  return problems.some(({ name }) => {
-    const limit = Math.max(1, Math.floor(name.length * 0.25));
-    return tools.tools.some((tool) => editDistance(name.toLowerCase(), tool.name.toLowerCase(), limit) <= limit);
-  });
+  const names = tools.tools.map((tool) => tool.name);
+  return problems.some(({ name }) => tools.isName(name) || nearestSpelling(name, names) !== null);
 }
 
 /** The prompts that `embedded:tools` was trained on; other models understand them as well. */
@@ -230,7 +252,8 @@ function checkAll(found: readonly FoundCall[], tools: ToolIndex, originals: read
       problems.push({ name: tool.name, message: one.misfit });
       continue;
     }
-    const checked = checkArguments(one.arguments, tool);
+    const respelled = tools.respells ? withSpelling(one.arguments, tool) : one.arguments;
+    const checked = checkArguments(respelled, tool);
     if (!checked.ok) {
       problems.push({ name: tool.name, message: checked.problem });
       continue;
@@ -241,6 +264,16 @@ function checkAll(found: readonly FoundCall[], tools: ToolIndex, originals: read
     changed ||= checked.changed || one.mended || (original !== undefined && !asItIs);
   }
   return { calls, problems, changed };
+}
+
+/** Misspelt parameters by the ones that they mean. */
+function withSpelling(given: Readonly<Record<string, unknown>>, tool: KnownTool): Readonly<Record<string, unknown>> {
+  const free = tool.parameters.filter((parameter) => !(parameter in given));
+  const respelled = Object.entries(given).map(([key, value]) => {
+    const known = tool.parameters.includes(key) ? key : (nearestSpelling(key, free) ?? key);
+    return [known, value] as const;
+  });
+  return Object.fromEntries(respelled);
 }
 
 function sourceOf({ calls, changed }: CheckedCalls, source: 'structured' | 'parsed'): InterpretSource {
@@ -281,8 +314,8 @@ function toolCall(name: string, given: Readonly<Record<string, unknown>>, id = n
   return { id, type: 'function', function: { name, arguments: JSON.stringify(given) } };
 }
 
-function result({ calls, source, confidence, text, problems }: AnswerReading): Interpretation {
-  return { toolCalls: calls, source, confidence, text, problems };
+function result({ calls, source, confidence, text, problems }: AnswerReading, failed?: CallProblem): Interpretation {
+  return { toolCalls: calls, source, confidence, text, problems: failed === undefined ? problems : [...problems, failed] };
 }
 
 /** The call in the form that the repairing model was trained on. */
@@ -290,6 +323,16 @@ function callText(one: ToolCall | { readonly name: string; readonly arguments: u
   const { name, arguments: given } = 'function' in one ? one.function : one;
   const json = typeof given === 'string' ? given : JSON.stringify(given ?? {});
   return `<tool_call>{"name": ${JSON.stringify(name)}, "arguments": ${json}}</tool_call>`;
+}
+
+/** Whether a call was written just as it would be written again. */
+function isCanonical(text: string, calls: readonly ToolCall[]): boolean {
+  const [only, ...others] = calls;
+  if (only === undefined || others.length > 0) return false;
+  const inside = /^\s*<tool_call>([\s\S]*)<\/tool_call>\s*$/.exec(text)?.[1] ?? text;
+  const json = parseJson(inside);
+  const same = { name: only.function.name, arguments: parseJson(only.function.arguments) };
+  return json !== undefined && JSON.stringify(json) === JSON.stringify(same);
 }
 
 function sameCalls(a: readonly ToolCall[], b: readonly ToolCall[]): boolean {

@@ -88,7 +88,7 @@ function taggedCalls(text: string, match: RegExpExecArray, tools: ToolIndex): Ma
   if (!any && (/im_start/.test(match[0]) || raw.trim() === '')) return null;
   if (!any && /^<(?:tools?|actions?|functions|call)>$/i.test(match[0])) return null; // words that mean other things, too
   // Text behind the calls and before the closing tag belongs to the tag; without one, it is prose again.
-  const read = sequence === null || closing > 0 || body !== raw ? to : from + sequence.end;
+  const read = sequence === null || !any || closing > 0 || body !== raw ? to : from + sequence.end;
   return { start, end: Math.min(to, Math.max(read, from)) + closing, calls, readable: any };
 }
 

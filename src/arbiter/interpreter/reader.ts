@@ -6,12 +6,12 @@ import type { ToolDefinition } from '../../contracts/chat.ts';
 import type { FoundCall } from './call-shapes.ts';
 import { plainName } from './literal.ts';
 import { readMarked, withoutMarks } from './markers.ts';
-import { readScript } from './script.ts';
-import { readSequence, readWhole } from './sequence.ts';
+import { isShown, readScattered, written, type ScatteredPlace } from './scattered.ts';
+import { readWhole } from './sequence.ts';
 import { toolIndex, ToolIndex } from './tool-index.ts';
 
 /** How a call stood in the text: by a mark, as all there is, in a code fence, or on lines of its own between prose. */
-export type Place = 'marked' | 'alone' | 'fenced' | 'script' | 'line';
+export type Place = 'marked' | 'alone' | ScatteredPlace;
 
 /** What was read. */
 export interface Reading {
@@ -31,8 +31,7 @@ export function readToolCalls(text: string, tools: readonly ToolDefinition[] | T
   return (
     marked(open, index) ??
     (before.trim() === '' ? alone(open, index) : null) ??
-    fenced(open, index, before) ??
-    lines(open, index, before) ??
+    scattered(open, index, before) ??
     nothing(open, index)
   );
 }
@@ -84,110 +83,25 @@ function bareText(text: string): string {
   return /^`([^`]+)`$/.exec(inside)?.[1] ?? inside;
 }
 
-/** Fences that hold nothing but calls, or else a short program that makes them. */
-function fenced(text: string, tools: ToolIndex, earlier: string): Reading | null {
-  for (const [place, read] of [['fenced', readWhole] as const, ['script', readScript] as const]) {
-    const calls: FoundCall[] = [];
-    let before = text;
-    const rest = text.replace(/```[\w-]*[ \t]*\n?([\s\S]*?)(?:```|$)/g, (whole, body: string, at: number) => {
-      const found = read(body.trim(), tools);
-      if (found === null || !found.some((call) => call.tool !== null)) return whole;
-      if (calls.length === 0) before = text.slice(0, at);
-      addNew(calls, found);
-      return '';
-    });
-    if (calls.length > 0) return between(calls, place, earlier + before, rest);
-  }
-  return null;
-}
-
-/** Calls on lines of their own. */
-function lines(text: string, tools: ToolIndex, earlier: string): Reading | null {
-  const calls: FoundCall[] = [];
-  let before = '';
-  let rest = '';
-  let at = 0;
-  while (at < text.length) {
-    const fence = /^[ \t]*```[\s\S]*?(?:\n[ \t]*```[^\n]*(?:\n|$)|$)/.exec(text.slice(at))?.[0];
-    if (fence !== undefined) {
-      rest += fence;
-      at += fence.length;
-      continue;
-    }
-    const lineEnd = text.indexOf('\n', at) < 0 ? text.length : text.indexOf('\n', at) + 1;
-    const line = text.slice(at, lineEnd);
-    const found = line.trim() === '' ? null : callsOfLine(text, at, line, tools);
-    if (found !== null) {
-      if (calls.length === 0) before = rest;
-      addNew(calls, found.calls);
-      at = found.end;
-      continue;
-    }
-    rest += line;
-    at = lineEnd;
-  }
-  return calls.length === 0 ? null : between(calls, 'line', earlier + before, rest);
-}
-
-/** List signs, a label, quotes and brackets that nobody closes may stand before; only signs behind. */
-const LEADS = [/^\s*(?:[-*•>]\s+|\d+[.)]\s+)?(?:[\w ]{0,60}:\s*)?[`*]*/, /^\s*[[({'"`]+/];
-const TAIL = /^[\]})'"`*;,.]*[ \t]*(?:\n|$)/;
-
-function callsOfLine(
-  text: string,
-  at: number,
-  line: string,
-  tools: ToolIndex,
-): { calls: readonly FoundCall[]; end: number } | null {
-  for (const lead of LEADS) {
-    const sequence = readSequence(text, tools, at + (lead.exec(line)?.[0].length ?? 0));
-    const tail = TAIL.exec(text.slice(sequence.end));
-    if (tail !== null && sequence.calls.some((call) => call.tool !== null)) {
-      return { calls: sequence.calls, end: sequence.end + tail[0].length };
-    }
-  }
-  return null;
-}
-
-/** Models repeat themselves: what stands there a second time, in another place, is the same call. */
-function addNew(calls: FoundCall[], found: readonly FoundCall[]): void {
-  const known = new Set(calls.map(written));
-  calls.push(...found.filter((call) => !known.has(written(call))));
-}
-
-function written(call: FoundCall): string {
-  return JSON.stringify([call.tool?.name ?? call.name, call.arguments]);
-}
-
-/** Calls between prose count only if the prose does not say that they are not meant. */
-function between(calls: readonly FoundCall[], place: Place, before: string, rest: string): Reading | null {
-  if (SHOWN_BEFORE.test(before) || SHOWN_ANYWHERE.test(rest)) return null;
-  if (calls.some((call) => Object.values(call.arguments).some(isPlaceholder))) return null;
-  return { calls, place, rest: rest.trim(), meant: true };
-}
-
-/** What says, ahead of a call, that it only shows how one would look. */
-const SHOWN_BEFORE =
-  /\b(?:for (?:example|instance)|(?:an?|the following|generic|this) example|example (?:usage|call)|arbitrary|demonstrat\w*|illustrat\w*|you (?:would|might|could)|if you (?:want|need|had|have)|assuming (?:the|that|you)|cannot be used|can't be used|not (?:applicable|relevant|suitable)|not possible)\b/i;
-/** What says so wherever it stands. */
-const SHOWN_ANYWHERE =
-  /\b(?:hypothetical|placeholders?|(?:please |you (?:need to|should|must) |to |and )?replace (?:the |it |this |these |`|'|"|[A-Z]\b)|with (?:the|your) actual)/i;
-
-function isPlaceholder(value: unknown): boolean {
-  return (
-    typeof value === 'string' &&
-    /^(?:<[^<>]+>|\{\{?[^{}]+\}?\}|your[_ ].*|.*[_ ]here|insert .*|x{3,}|\.\.\.)$/i.test(value.trim())
-  );
+function scattered(text: string, tools: ToolIndex, before: string): Reading | null {
+  const found = readScattered(text, tools, before);
+  if (found === null) return null;
+  if (found.onlyShown) return { calls: [], place: null, rest: text, meant: false };
+  return { calls: found.calls, place: found.place, rest: found.rest, meant: true };
 }
 
 function nothing(text: string, tools: ToolIndex): Reading {
   return { calls: [], place: null, rest: text, meant: showsCall(text, tools) };
 }
 
-/** Something that begins like a call of a known tool. */
+/** A sentence or an object that begins like a call of a known tool, and is not said to be an example. */
 function showsCall(text: string, tools: ToolIndex): boolean {
-  for (const match of text.matchAll(/(?<![\w.\\-])((?:[\w.-]|\\_)+)["'`]?\s*(?:[({]|,\s*["'](?:arguments|parameters)["'])/g)) {
+  if (isShown(text, text)) return false;
+  for (const match of text.matchAll(CALL_LIKE)) {
     if (tools.isFullName(plainName(match[1] ?? ''))) return true;
   }
   return false;
 }
+
+const CALL_LIKE =
+  /(?:(?:^|[.!?:][ \t])[ \t]*[[({`*]*|["']\w+["']\s*:\s*["'])((?:[\w.-]|\\_)+)["'`]?\s*(?:[({]|,\s*["'](?:arguments|parameters|args|input)["'])/gm;

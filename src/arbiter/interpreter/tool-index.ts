@@ -1,5 +1,6 @@
 /** The tools that may be called, found by the names that models write for them. */
 import type { ToolDefinition } from '../../contracts/chat.ts';
+import { editDistance } from '../../lib/nearest.ts';
 import { asArray, asObject, type JsonObject } from '../../lib/json-value.ts';
 
 /** A tool with what reading a call needs of its schema. */
@@ -27,8 +28,11 @@ export class ToolIndex {
   readonly #loose = new Map<string, KnownTool | null>();
   /** By the last segment of a dotted name. */
   readonly #last = new Map<string, KnownTool | null>();
+  /** Whether misspelt names are found, too. */
+  readonly respells: boolean;
 
-  constructor(definitions: readonly ToolDefinition[]) {
+  constructor(definitions: readonly ToolDefinition[], { respell = false }: ToolIndexOptions = {}) {
+    this.respells = respell;
     this.tools = definitions.map(knownTool);
     for (const tool of this.tools) {
       this.#exact.set(tool.name, tool);
@@ -47,7 +51,13 @@ export class ToolIndex {
     if (found !== undefined) return found;
     const short = bare.replace(PREFIX, '');
     if (short !== bare) return this.find(short);
-    return this.#last.get(loosely(bare)) ?? null;
+    const byEnd = this.#last.get(loosely(bare));
+    if (byEnd !== undefined || !this.respells) return byEnd ?? null;
+    const near = nearestSpelling(
+      bare,
+      this.tools.map((tool) => tool.name),
+    );
+    return near === null ? null : (this.#exact.get(near) ?? null);
   }
 
   /** Whether a written name means a tool. */
@@ -69,13 +79,42 @@ export class ToolIndex {
   /** Whether a written name means a tool by more than its last segment: what may be looked for inside other text. */
   isFullName(name: string): boolean {
     const tool = this.find(name);
-    return tool !== null && loosely(name.replace(PREFIX, '')) === loosely(tool.name);
+    if (tool === null) return false;
+    const short = loosely(name.replace(PREFIX, ''));
+    return short === loosely(tool.name) || (this.respells && isNear(short, loosely(tool.name)));
   }
 }
 
+/** How names are found. */
+export interface ToolIndexOptions {
+  /** A misspelt name means the tool whose name is nearest, when only one is. For calls that have failed. */
+  readonly respell?: boolean;
+}
+
 /** Tools from their definitions. */
-export function toolIndex(definitions: readonly ToolDefinition[]): ToolIndex {
-  return new ToolIndex(definitions);
+export function toolIndex(definitions: readonly ToolDefinition[], options: ToolIndexOptions = {}): ToolIndex {
+  return new ToolIndex(definitions, options);
+}
+
+/** The candidate that a misspelt word means, when only one is near: a letter in four may be wrong. */
+export function nearestSpelling(word: string, candidates: readonly string[]): string | null {
+  const wanted = loosely(word);
+  const limit = slipsIn(wanted);
+  const near = candidates
+    .map((candidate) => ({ candidate, distance: editDistance(wanted, loosely(candidate), limit) }))
+    .filter(({ distance }) => distance <= limit)
+    .sort((a, b) => a.distance - b.distance);
+  const [best, second] = near;
+  return best === undefined || best.distance === second?.distance ? null : best.candidate;
+}
+
+function isNear(a: string, b: string): boolean {
+  const limit = slipsIn(a);
+  return editDistance(a, b, limit) <= limit;
+}
+
+function slipsIn(word: string): number {
+  return word.length < 3 ? 0 : Math.max(1, Math.floor(word.length / 4));
 }
 
 function knownTool(definition: ToolDefinition): KnownTool {

@@ -31,8 +31,9 @@ const MARKERS = [
 ]; // prettier-ignore
 const THOUGHTS = ['<think>', '<thinking>', '<thought>', '<scratchpad>', '<reasoning>', '<reflection>'];
 const THOUGHT_END = /<\/(?:think|thinking|thought|scratchpad|reasoning|reflection)>$/i;
-/** What may stand on a line before a call: the reader allows the same. */
-const LEAD = /^\s*(?:[-*•>]\s+|\d+[.)]\s+)?(?:[\w ]{0,60}:\s*)?[`*]*$/;
+/** What may stand on a line before a call, and behind a sentence or a label in it: the reader allows the same. */
+const LINE_LEAD = /^\s*(?:[-*•>]\s+|\d+[.)]\s+)?[`*]*$/;
+const SENTENCE_LEAD = /[.!?:]\s+[`*]*$/;
 const LONGEST_LEAD = 100;
 /** Keys by which an object may be a call. */
 const KEYS = new Set([
@@ -139,16 +140,13 @@ export class ToolCallWatcher {
     if ('<[✿'.includes(c)) return true;
     if (!/[\w{`'"(*]/.test(c)) return false;
     if (/\w/.test(c) && /[\w.]/.test(this.#text.charAt(this.#at - 1))) return false;
-    return this.#atLineLead();
+    return this.#atLead();
   }
 
-  #atLineLead(): boolean {
-    return this.#start0() - this.#lineStart <= LONGEST_LEAD && LEAD.test(this.#text.slice(this.#lineStart, this.#start0()));
-  }
-
-  /** Where the present doubt begins, or would. */
-  #start0(): number {
-    return this.#state === 'doubt' ? this.#start : this.#at;
+  #atLead(): boolean {
+    const start = this.#state === 'doubt' ? this.#start : this.#at;
+    const line = this.#text.slice(Math.max(this.#lineStart, start - LONGEST_LEAD), start);
+    return SENTENCE_LEAD.test(line) || (start - this.#lineStart <= LONGEST_LEAD && LINE_LEAD.test(line));
   }
 
   #verdict(text: string): Verdict {
@@ -158,7 +156,7 @@ export class ToolCallWatcher {
       if (marker !== 'no') return marker;
       if (c === '<') return this.#tagVerdict(text);
     }
-    if (!this.#atLineLead()) return 'no';
+    if (!this.#atLead()) return 'no';
     if (c === '`' && '```'.startsWith(text)) return 'wait';
     if (text.startsWith('```')) return this.#fenceVerdict(text);
     if (/\w/.test(c)) return this.#nameVerdict(text);
