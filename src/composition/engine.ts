@@ -12,7 +12,7 @@ import type { Operation } from '../contracts/operations.ts';
 import type { Part } from '../contracts/part.ts';
 import { LOCAL_PRINCIPAL, type Principal } from '../contracts/principal.ts';
 import type { RouteDecision } from '../contracts/run.ts';
-import { questionOf, type AnyStrategyDefinition } from '../contracts/strategy.ts';
+import { questionOf, type AnyStrategyDefinition, type StrategySettings } from '../contracts/strategy.ts';
 import { DEFAULT_PRIORITY, type RunId } from '../contracts/vocabulary.ts';
 import { TuttiError } from '../errors/error.ts';
 import type { Dispatcher } from '../router/dispatcher.ts';
@@ -31,6 +31,7 @@ import { workStrategy, type Performed, type Work, type WorkOptions } from './per
 import { ResumableRuns, type ResumableRun } from './resumable-runs.ts';
 import { AFTER_STEP, LOOKED_BACK_AT, lookingBack } from './looking-back.ts';
 import { reviewed, type ReviewSettings } from './review.ts';
+import { similarityOf } from './similarity.ts';
 import { RunScope, type ScopeEffects } from './run-scope.ts';
 
 /** What one state of the config decides. */
@@ -84,8 +85,21 @@ export class Engine {
       callMember: (...call) => this.#calls.member(...call),
       describe: (_scope, target) => describeTarget(options.registry, target),
       find: ({ snapshot, request }, capability, count) => findModels(snapshot, request, capability, count),
-      settings: () => options.settings(),
+      settings: (scope, call) => this.#settings(scope, call),
       authors: new Authors(),
+    };
+  }
+
+  #settings(scope: RunScope, call: CallOptions): StrategySettings {
+    const embeds = (): boolean =>
+      findModels(scope.snapshot, { operation: 'embed', input: { input: '' } }, 'embedding', 1).length > 0;
+    const similarity = similarityOf(this.#calls, scope, call);
+    return {
+      ...this.#options.settings(),
+      // Looked for only where it is wanted.
+      get similarity() {
+        return embeds() ? similarity : undefined;
+      },
     };
   }
 

@@ -62,8 +62,8 @@ export interface OrchestrationOptions {
 
 /** What one run gives to the orchestrations in it. */
 export interface RunEffects {
-  /** For the orchestration at this step. */
-  host(orchestration: Orchestration, step: string): HostEffects;
+  /** For the orchestration that is called so. */
+  host(orchestration: Orchestration, options: CallOptions): HostEffects;
   overrides(step: string): CallOverrides;
   readonly journal: Journal;
   /** Of the run: its id. */
@@ -122,7 +122,7 @@ export class Orchestration {
       request: { operation, input },
       options: withBudget(options, common?.budget && toBudgetLimits(common.budget), clock),
       overrides: effects.overrides(step),
-      effects: effects.host(this, step),
+      effects: effects.host(this, options),
       journal: effects.journal,
       seed: `${effects.seed}/${step}`,
       clock,

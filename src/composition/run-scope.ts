@@ -1,5 +1,5 @@
 import type { ExecuteRequest } from '../contracts/library.ts';
-import type { ModelDescriptor } from '../contracts/model.ts';
+import type { CallOptions, ModelDescriptor } from '../contracts/model.ts';
 import type { CallOverrides, Conflict, Decision, ModelResult, Outcome, StrategyReport } from '../contracts/orchestrated.ts';
 import type { StrategySettings } from '../contracts/strategy.ts';
 import type { Capability, ModelId, StepPath } from '../contracts/vocabulary.ts';
@@ -15,7 +15,7 @@ export interface ScopeEffects {
   callMember(scope: RunScope, ...call: Parameters<HostEffects['callMember']>): ReturnType<HostEffects['callMember']>;
   describe(scope: RunScope, target: string): ModelDescriptor | null;
   find(scope: RunScope, capability: Capability, count: number): readonly ModelId[];
-  readonly settings: () => StrategySettings;
+  settings(scope: RunScope, options: CallOptions): StrategySettings;
   readonly authors: Authors;
 }
 
@@ -83,8 +83,9 @@ export class RunScope implements RunEffects {
     return this.#isOutermost(step) ? (this.request.overrides ?? {}) : {};
   }
 
-  host(orchestration: Orchestration, step: StepPath): HostEffects {
+  host(orchestration: Orchestration, options: CallOptions): HostEffects {
     const effects = this.#effects;
+    const { step } = options;
     const outermost = this.#isOutermost(step);
     this.#started.add(step);
     if (outermost) {
@@ -102,7 +103,7 @@ export class RunScope implements RunEffects {
       find: (capability, count) => effects.find(this, capability, count),
       report: (report) => this.#report(report),
       result: (key, result) => this.#result(outermost, key, result),
-      settings: effects.settings(),
+      settings: effects.settings(this, options),
       authorOf: (request) => effects.authors.of(orchestration.descriptor.id, request),
       authored: (answer, target, request) =>
         effects.authors.record(orchestration.descriptor.id, answer, target, request, this.request),

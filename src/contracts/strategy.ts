@@ -107,7 +107,7 @@ export interface StrategySettings {
   /** False: no model may consult another (`orchestrator.enable_collaboration`). */
   readonly collaboration: boolean;
   /** How alike two texts are, 0..1, by an embedding model. Absent when there is none. */
-  readonly similarity?: (a: string, b: string) => Promise<number>;
+  readonly similarity?: ((a: string, b: string) => Promise<number>) | undefined;
 }
 
 /** What an orchestration's members are, for the checks that need more than its own config. */

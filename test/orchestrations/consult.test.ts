@@ -30,3 +30,31 @@ describe('a member with `consult`', () => {
     });
   });
 });
+
+describe('answers that are compared by their meaning', () => {
+  it('are so by the embedding model that there is', async () => {
+    const vectors: Record<string, number[]> = {
+      'it rains heavily': [1, 0],
+      'there is a downpour': [0.99, 0.1],
+      'the sun shines': [0, 1],
+    };
+    const embedder = {
+      descriptor: { capabilities: ['embedding'], operations: ['embed'] },
+      embed: (input: string) => vectors[input.toLowerCase().replace('.', '')] ?? [0.5, 0.5],
+    };
+    const models = {
+      a: { answer: 'It rains heavily.' },
+      b: { answer: 'There is a downpour.' },
+      c: { answer: 'The sun shines.' },
+    };
+    await using started = await start({ ...models, embedder });
+    const answer = await started.tutti.orchestrate({
+      strategy: 'consensus',
+      members: ['fake:a', 'fake:b', 'fake:c'],
+      answer: 'semantic',
+      input: 'How is the weather?',
+    });
+    expect(['It rains heavily.', 'There is a downpour.']).toContain(answer.text);
+    expect(started.tutti.runs.get(answer.runId)?.steps.map(({ model }) => model)).toContain('fake:embedder');
+  });
+});
