@@ -13,7 +13,7 @@ import { asText, draftPrompt } from '../answers/framing.ts';
 import { asking } from '../contracts/asking.ts';
 import type { ChatInput } from '../contracts/chat.ts';
 import type { Confidence } from '../contracts/confidence.ts';
-import { inputForMember, namesOf } from '../contracts/member.ts';
+import { chatFor, namesOf, targetsOf } from '../contracts/member.ts';
 import type { ChildAnswer } from '../contracts/orchestrated.ts';
 import { isContent, type Part } from '../contracts/part.ts';
 import { partsOf, questionOf, type ChildRun, type StrategyContext, type StrategyDefinition } from '../contracts/strategy.ts';
@@ -28,9 +28,13 @@ export const handoffStrategy: StrategyDefinition<HandoffConfig> = {
   strategy: 'handoff',
   config: handoffConfig,
   describe: ({ members, capability, verifier }) => ({
-    members: [...members.map(({ model }) => model), capability, verifier?.model].filter((name) => name !== undefined),
+    members: [
+      ...targetsOf(verifier === undefined ? members : [...members, verifier]),
+      ...(capability === undefined ? [] : [capability]),
+    ],
     names: namesOf(members),
     operations: ['chat'],
+    singleAuthor: true,
   }),
   run,
 };
@@ -66,16 +70,10 @@ function levelsOf(rungs: readonly Rung[], config: HandoffConfig): Rung[][] {
 
 function callOf(context: Context, { key, member }: Rung, { attempts }: Climb, isLast: boolean): ChildRun {
   const { confidence: source, timeout_seconds: limit } = context.config;
-  const input = inputForMember(withDraft(context, attempts), member);
-  return context.call(
-    key,
-    member.model,
-    { operation: 'chat', input },
-    {
-      confidence: isLast || (source !== 'self_report' && source !== 'verifier'),
-      ...(limit !== undefined && { timeoutMs: limit * 1000 }),
-    },
-  );
+  return context.call(key, member.model, chatFor(withDraft(context, attempts), member), {
+    confidence: isLast || (source !== 'self_report' && source !== 'verifier'),
+    ...(limit !== undefined && { timeoutMs: limit * 1000 }),
+  });
 }
 
 /** The question with the latest answer that is text. */

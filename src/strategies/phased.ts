@@ -13,7 +13,7 @@ import { adjust } from '../answers/confidence.ts';
 import { confidenceOfVerdict } from '../answers/verdict.ts';
 import type { ChatInput } from '../contracts/chat.ts';
 import type { Confidence } from '../contracts/confidence.ts';
-import { namesOf } from '../contracts/member.ts';
+import { namesOf, targetsOf } from '../contracts/member.ts';
 import type { Part } from '../contracts/part.ts';
 import { partsOf, type StrategyContext, type StrategyDefinition } from '../contracts/strategy.ts';
 import { allMembersFailed, type FailedMember } from '../errors/members.ts';
@@ -29,11 +29,15 @@ type Context = StrategyContext<PhasedConfig>;
 export const phasedStrategy: StrategyDefinition<PhasedConfig> = {
   strategy: 'phased',
   config: phasedConfig,
-  describe: ({ context, reasoning, verification }) => ({
-    members: [...context, ...reasoning, ...(verification === undefined ? [] : [verification])].map(({ model }) => model),
-    names: namesOf([...context, ...reasoning, ...(verification === undefined ? [] : [verification])]),
-    operations: ['chat'],
-  }),
+  describe: ({ context, reasoning, verification, on_reject }) => {
+    const all = [...context, ...reasoning, ...(verification === undefined ? [] : [verification])];
+    return {
+      members: targetsOf(all),
+      names: namesOf(all),
+      operations: ['chat'],
+      singleAuthor: verification === undefined || on_reject !== 'correct',
+    };
+  },
   run,
 };
 

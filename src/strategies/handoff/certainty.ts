@@ -8,7 +8,7 @@ import { confidenceOfVerdict, readVerdict, verifyPrompt } from '../../answers/ve
 import { forJudge } from '../../contracts/asking.ts';
 import type { ChatInput } from '../../contracts/chat.ts';
 import type { Confidence } from '../../contracts/confidence.ts';
-import { inputForMember } from '../../contracts/member.ts';
+import { chatFor, type Member } from '../../contracts/member.ts';
 import type { ChildAnswer } from '../../contracts/orchestrated.ts';
 import { questionOf, type StrategyContext } from '../../contracts/strategy.ts';
 import type { HandoffConfig } from './config.ts';
@@ -51,8 +51,8 @@ const HOW_SURE = 'How sure are you that this answer is right? Reply with a numbe
 async function selfReport(context: Context, { key, member }: Rung, answer: ChildAnswer): Promise<Confidence | null> {
   const { messages } = context.request.input as ChatInput;
   const said = { role: 'assistant' as const, content: asText(answer) };
-  const input = inputForMember(forJudge({ messages: [...messages, said] }, HOW_SURE), member);
-  const reply = await aside(context, `${key}.confidence`, member.model, input, 'confidence');
+  const input = forJudge({ messages: [...messages, said] }, HOW_SURE);
+  const reply = await aside(context, `${key}.confidence`, member, input, 'confidence');
   const score = reply === null ? null : readScore(reply.text);
   return score === null ? null : { score, method: 'self_report', calibrated: false };
 }
@@ -71,11 +71,8 @@ async function verified(context: Context, { key }: Rung, answer: ChildAnswer): P
   const { verifier } = context.config;
   if (verifier === undefined) return null;
   const said = asText(answer);
-  const input = inputForMember(
-    forJudge(context.request.input as ChatInput, verifyPrompt(questionOf(context.request), said)),
-    verifier,
-  );
-  const reply = await aside(context, `${key}.verification`, verifier.model, input, 'verification');
+  const input = forJudge(context.request.input as ChatInput, verifyPrompt(questionOf(context.request), said));
+  const reply = await aside(context, `${key}.verification`, verifier, input, 'verification');
   if (reply === null) return null;
   const verdict = readVerdict(reply.text, said);
   context.report({ type: 'result', key: `${key}.verification`, content: verdict });
@@ -83,9 +80,9 @@ async function verified(context: Context, { key }: Rung, answer: ChildAnswer): P
 }
 
 /** A call that only tells how sure an answer is: without it, nothing is known. */
-async function aside(context: Context, key: string, target: string, input: ChatInput, role: string): Promise<ChildAnswer | null> {
+async function aside(context: Context, key: string, asked: Member, input: ChatInput, role: string): Promise<ChildAnswer | null> {
   try {
-    return await context.call(key, target, { operation: 'chat', input }, { role }).answer();
+    return await context.call(key, asked.model, chatFor(input, asked), { role }).answer();
   } catch (thrown) {
     context.rethrow(thrown);
     return null; // its result tells why

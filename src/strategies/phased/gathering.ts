@@ -2,9 +2,9 @@
 import { joinContext, type ContextPiece } from '../../answers/framing.ts';
 import { asking, forHelper } from '../../contracts/asking.ts';
 import type { ChatInput, ContentPart } from '../../contracts/chat.ts';
-import { inputForMember } from '../../contracts/member.ts';
+import { chatFor } from '../../contracts/member.ts';
 import type { ChildAnswer } from '../../contracts/orchestrated.ts';
-import { questionOf, type StrategyContext } from '../../contracts/strategy.ts';
+import { questionOf, type StrategyContext, type StrategyRequest } from '../../contracts/strategy.ts';
 import type { FailedMember } from '../../errors/members.ts';
 import type { PhasedConfig } from './config.ts';
 import type { Branch, Plan } from './plan.ts';
@@ -41,8 +41,8 @@ const LOOK =
 /** Asks all sources at once. One that fails or is late is left out; so is one that has nothing to look at. */
 export async function gather(context: Context, { branches, limits }: Plan): Promise<Gathered> {
   const asked = branches.flatMap((branch) => {
-    const input = inputFor(context, branch);
-    if (input !== null) return [{ branch, input }];
+    const request = requestFor(context, branch);
+    if (request !== null) return [{ branch, request }];
     const { key } = branch;
     context.report({
       type: 'decision',
@@ -51,8 +51,8 @@ export async function gather(context: Context, { branches, limits }: Plan): Prom
     return [];
   });
   const answers = await Promise.allSettled(
-    asked.map(({ branch: { key, source }, input }) =>
-      context.call(key, source.model, { operation: 'chat', input }, { timeoutMs: limits.context, confidence: false }).answer(),
+    asked.map(({ branch: { key, source }, request }) =>
+      context.call(key, source.model, request, { timeoutMs: limits.context, confidence: false }).answer(),
     ),
   );
   const failures: FailedMember[] = [];
@@ -80,20 +80,20 @@ function needOf({ source }: Branch): Need {
 }
 
 /** What the source is asked; null when there is nothing for it. */
-function inputFor(context: Context, branch: Branch): ChatInput | null {
+function requestFor(context: Context, branch: Branch): StrategyRequest<'chat'> | null {
   const { capability: _capability, ...member } = branch.source;
   const input = forHelper(context.request.input as ChatInput);
   const need = needOf(branch);
-  if (need === 'question') return inputForMember(input, member);
+  if (need === 'question') return chatFor(input, member);
   if (need === 'query') {
     const query = context.overrides.webSearchQuery?.trim() ?? '';
-    return query === '' ? null : inputForMember({ ...input, messages: [{ role: 'user', content: query }] }, member);
+    return query === '' ? null : chatFor({ ...input, messages: [{ role: 'user', content: query }] }, member);
   }
   const media = mediaOf(input, need === 'images' ? 'image_url' : 'input_audio');
   if (media.length === 0) return null;
   const looking = asking([{ role: 'user', content: [...media] }], questionOf(context.request));
   const { instructions = need === 'images' ? LOOK : undefined } = member;
-  return inputForMember({ ...input, messages: looking }, { ...member, ...(instructions !== undefined && { instructions }) });
+  return chatFor({ ...input, messages: looking }, { ...member, ...(instructions !== undefined && { instructions }) });
 }
 
 /** The pictures (or sound) that were shown last. */

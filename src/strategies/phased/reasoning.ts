@@ -2,10 +2,10 @@
 import { contextPrompt } from '../../answers/framing.ts';
 import { asking, wordsOnly } from '../../contracts/asking.ts';
 import type { ChatInput } from '../../contracts/chat.ts';
-import { inputForMember, type Member } from '../../contracts/member.ts';
+import { chatFor, type Member } from '../../contracts/member.ts';
 import type { ChildAnswer } from '../../contracts/orchestrated.ts';
 import { isContent, type Part } from '../../contracts/part.ts';
-import { questionOf, type ChildRun, type StrategyContext } from '../../contracts/strategy.ts';
+import { questionOf, type ChildRun, type StrategyContext, type StrategyRequest } from '../../contracts/strategy.ts';
 import type { FailedMember } from '../../errors/members.ts';
 import type { PhasedConfig } from './config.ts';
 import type { Gathered } from './gathering.ts';
@@ -62,12 +62,7 @@ export async function* reason(
       failures.push({ member: key, code: 'member_timeout', message: `the ${limit / 1000} s for the reasoning were over` });
       continue;
     }
-    const child = context.call(
-      key,
-      member.model,
-      { operation: 'chat', input: inputFor(context, member, task) },
-      { timeoutMs, role: 'reasoning' },
-    );
+    const child = context.call(key, member.model, requestFor(context, member, task), { timeoutMs, role: 'reasoning' });
     const answer = yield* take(context, child, streams, failures);
     if (answer !== null) return { key, member, answer };
   }
@@ -106,14 +101,14 @@ export function seenBy({ describe }: Pick<Context, 'describe'>, member: Member, 
 }
 
 /** The task as its author gets it. */
-export function inputFor(context: Context, member: Member, task: Task): ChatInput {
+export function requestFor(context: Context, member: Member, task: Task): StrategyRequest<'chat'> {
   const input = seenBy(context, member, task);
   const { availableTools } = context.overrides;
-  if (availableTools === undefined || (input.tools?.length ?? 0) > 0) return inputForMember(input, member);
+  if (availableTools === undefined || (input.tools?.length ?? 0) > 0) return chatFor(input, member);
   const rule =
     availableTools.length === 0
       ? 'No tools may be used.'
       : `Tools that may be used: ${availableTools.join(', ')}. Use no others.`;
   const instructions = member.instructions === undefined ? rule : `${member.instructions}\n\n${rule}`;
-  return inputForMember(input, { ...member, instructions });
+  return chatFor(input, { ...member, instructions });
 }

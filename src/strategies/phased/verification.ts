@@ -7,13 +7,13 @@ import { readVerdict, verifyPrompt, type Verdict } from '../../answers/verdict.t
 import { asking, forJudge } from '../../contracts/asking.ts';
 import type { ChatInput } from '../../contracts/chat.ts';
 import type { Confidence } from '../../contracts/confidence.ts';
-import { inputForMember, type Member } from '../../contracts/member.ts';
+import { chatFor, type Member } from '../../contracts/member.ts';
 import type { ChildAnswer } from '../../contracts/orchestrated.ts';
 import type { StrategyContext } from '../../contracts/strategy.ts';
 import { asObject } from '../../lib/json-value.ts';
 import type { PhasedConfig } from './config.ts';
 import type { Plan } from './plan.ts';
-import { inputFor, seenBy, type Reasoned, type Task } from './reasoning.ts';
+import { requestFor, seenBy, type Reasoned, type Task } from './reasoning.ts';
 
 type Context = StrategyContext<PhasedConfig>;
 
@@ -64,10 +64,7 @@ async function ask(
   const said = asText(answer);
   const { verification_prompt: own } = context.config;
   const prompt = own === undefined ? verifyPrompt(task.question, said) : filled(own, task.question, said);
-  const request = {
-    operation: 'chat',
-    input: inputForMember(forJudge(seenBy(context, verifier, task), prompt), verifier),
-  } as const;
+  const request = chatFor(forJudge(seenBy(context, verifier, task), prompt), verifier);
   try {
     const reply = await context
       .call(key, verifier.model, request, { timeoutMs: limits.verification, role: 'verification' })
@@ -104,7 +101,8 @@ function corrected(
     return keep('the verifier’s has not the form that is asked for');
   context.report({ type: 'decision', message: 'the verifier’s answer takes the place of the rejected one' });
   const text = styledAs(answer.text, correction);
-  return { ...answer, text, reasoning: null, finishReason: 'stop', confidence: reply.confidence };
+  const { logprobs: _logprobs, ...rest } = answer;
+  return { ...rest, text, reasoning: null, finishReason: 'stop', confidence: reply.confidence };
 }
 
 /** JSON of the same kind as the author's, where JSON is asked for. */
@@ -134,16 +132,11 @@ async function revised(
 ): Promise<Checked> {
   const stays: Checked = { answer, verdict: 'rejected', verifier: reply.confidence };
   const draft = draftPrompt(task.question, verdict.correction ?? asText(answer), remarksOf(verdict));
-  const base = inputFor(context, member, task);
-  const input = { ...base, messages: asking(base.messages, draft) };
+  const base = requestFor(context, member, task);
+  const request = { ...base, input: { ...base.input, messages: asking(base.input.messages, draft) } };
   let revision: ChildAnswer;
   try {
-    const call = context.call(
-      'revision',
-      member.model,
-      { operation: 'chat', input },
-      { timeoutMs: plan.limits.reasoning, role: 'reasoning' },
-    );
+    const call = context.call('revision', member.model, request, { timeoutMs: plan.limits.reasoning, role: 'reasoning' });
     revision = await call.answer();
   } catch (thrown) {
     context.rethrow(thrown);
