@@ -30,6 +30,8 @@ export const specialistConfig = z
         instructions: z.string().min(1).optional(),
         /** Tokens that it takes; what it is asked fits into three quarters of them. Default: the model's. */
         context_window: z.int().min(256).optional(),
+        /** Ids, aliases or orchestrations that it may ask itself: each is a tool `consult_<name>` for it. */
+        consult: z.array(z.string().min(1)).min(1).optional(),
       })
       .strict()
       .refine(({ model, capability }) => model !== undefined || capability !== undefined, {
@@ -44,6 +46,7 @@ export type SpecialistConfig = z.infer<typeof specialistConfig> & {
   readonly description?: string | undefined;
   readonly instructions?: string | undefined;
   readonly context_window?: number | undefined;
+  readonly consult?: readonly string[] | undefined;
 };
 
 /** Limits and habits of conversations between models, and of consultations. */

@@ -8,7 +8,7 @@
  */
 import { z } from 'zod';
 import type { ChatInput } from '../contracts/chat.ts';
-import { memberConfig, memberKeys, type Member } from '../contracts/member.ts';
+import { memberConfig, memberKeys, targetsOf, type Member } from '../contracts/member.ts';
 import type { Part } from '../contracts/part.ts';
 import type { StrategyContext, StrategyDefinition } from '../contracts/strategy.ts';
 import { TuttiError } from '../errors/error.ts';
@@ -22,15 +22,18 @@ import { depthOf, isSmall, Team, type TeamOptions } from './team.ts';
 export const arbiterStrategy: StrategyDefinition<ArbiterConfig> = {
   strategy: 'arbiter',
   config: arbiterConfig,
-  describe: ({ arbiter, specialists, larger, orchestrations }) => ({
+  describe: ({ arbiter, specialists, larger, orchestrations, style }) => ({
     members: [
-      arbiter.model,
-      ...Object.entries(specialists).map(([name, { model, capability }]) => model ?? capability ?? name),
-      ...(larger === undefined ? [] : [larger.model]),
+      ...targetsOf([arbiter, ...(larger === undefined ? [] : [larger])]),
+      ...Object.entries(specialists).flatMap(([name, { model, capability, consult = [] }]) => [
+        model ?? capability ?? name,
+        ...consult,
+      ]),
       ...orchestrations,
     ],
     names: Object.keys(specialists),
     operations: ['chat'],
+    singleAuthor: style === 'route',
   }),
   run,
 };

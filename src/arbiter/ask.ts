@@ -8,6 +8,8 @@ export type Ask = (target: string, input: ChatInput, options: AskOptions) => Pro
 /** How to ask. */
 export interface AskOptions {
   readonly signal: AbortSignal;
+  /** Whom it may ask itself while it answers: ids, aliases, orchestrations. */
+  readonly consult?: readonly string[];
   /** Names the step in the trace; unset, the asker's own. */
   readonly key?: string;
 }

@@ -3,7 +3,7 @@
  * arbiter that can, the last word is the answer.
  */
 import type { ChatInput, ChatMessage } from '../contracts/chat.ts';
-import { namesOf, takingPart, memberKeys, inputForMember } from '../contracts/member.ts';
+import { chatFor, memberKeys, namesOf, takingPart, targetsOf } from '../contracts/member.ts';
 import { isContent, type Part } from '../contracts/part.ts';
 import { partsOf, type StrategyContext, type StrategyDefinition } from '../contracts/strategy.ts';
 import { allMembersFailed, type FailedMember } from '../errors/members.ts';
@@ -18,7 +18,7 @@ export const conversationStrategy: StrategyDefinition<ConversationConfig> = {
   strategy: 'conversation',
   config: conversationConfig,
   describe: ({ arbiter, participants }) => ({
-    members: [...participants.map(({ model }) => model), ...(arbiter === undefined ? [] : [arbiter.model])],
+    members: targetsOf([...participants, ...(arbiter === undefined ? [] : [arbiter])]),
     names: namesOf(participants),
     operations: ['chat'],
   }),
@@ -78,7 +78,7 @@ function begin(context: StrategyContext<ConversationConfig>): Conversation {
       },
     },
     {
-      ask: (target, input, { key = target, signal }) => {
+      ask: (target, input, { key = target, signal, consult }) => {
         const count = (keys.get(key) ?? 0) + 1;
         keys.set(key, count);
         const isParticipant = names.includes(key);
@@ -86,7 +86,11 @@ function begin(context: StrategyContext<ConversationConfig>): Conversation {
           .call(
             count === 1 ? key : `${key}.${count}`,
             target,
-            { operation: 'chat', input: isParticipant ? { ...sampling, ...input } : input },
+            {
+              operation: 'chat',
+              input: isParticipant ? { ...sampling, ...input } : input,
+              ...(consult !== undefined && { consult }),
+            },
             { role: key, signal, confidence: isParticipant },
           )
           .answer();
@@ -141,10 +145,7 @@ async function* conclusion(
     withContext(request.messages, context.overrides.context ?? ''),
     `AI models have discussed this:\n\n${transcriptOf(replies)}\n\n${WRITE}`,
   );
-  const child = context.call('conclusion', arbiter.model, {
-    operation: 'chat',
-    input: inputForMember({ ...request, messages }, arbiter),
-  });
+  const child = context.call('conclusion', arbiter.model, chatFor({ ...request, messages }, arbiter));
   let said = false;
   try {
     for await (const part of child) {

@@ -374,7 +374,7 @@ export class Conversation {
   /** The arbiter's word on something; null when nobody reviews, or when the review failed. */
   async #decide(step: DecisionStep, question: () => ChatInput, signal?: AbortSignal): Promise<string | null> {
     if (this.#arbiter === null || !this.#limits.arbiterReviewsAll) return null;
-    const { instructions: _own, ...arbiter } = this.#arbiter;
+    const { instructions: _own, consult: _consult, ...arbiter } = this.#arbiter;
     try {
       return (await this.#ask(step, arbiter, question(), signal)).text;
     } catch (error) {
@@ -384,7 +384,12 @@ export class Conversation {
   }
 
   #ask(key: string, member: Member, input: ChatInput, signal = new AbortController().signal): Promise<AskedAnswer> {
-    return this.#effects.ask(member.model, inputForMember(input, member), { signal, key });
+    const { consult } = member;
+    return this.#effects.ask(member.model, inputForMember(input, member), {
+      signal,
+      key,
+      ...(consult !== undefined && { consult }),
+    });
   }
 
   #member(name: string): Member {

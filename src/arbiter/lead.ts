@@ -3,12 +3,13 @@
  * and goes on; it is stopped when it asks the same again, or has thought often enough.
  */
 import type { ChatInput, ChatMessage, ToolDefinition } from '../contracts/chat.ts';
-import { inputForMember } from '../contracts/member.ts';
+import { chatFor } from '../contracts/member.ts';
 import type { ChildAnswer } from '../contracts/orchestrated.ts';
 import type { Part } from '../contracts/part.ts';
 import { partsOf } from '../contracts/strategy.ts';
 import { Toolbox, type ArbiterCall, type TurnReading } from './arbiter-tools.ts';
 import { fitMessages } from './context-fit.ts';
+import { estimateTokens } from './prompts/estimate.ts';
 import { isHandOver, isRepetition, saysNothing } from './relay.ts';
 import { ToolServer, type Served } from './tool-server.ts';
 import { startThatFits, withContext, type Specialist } from './specialist.ts';
@@ -66,7 +67,7 @@ async function think(
   const { tools: _tools, tool_choice: choice, ...rest } = team.input;
   const request: ChatInput = {
     ...rest,
-    messages: fitMessages(thread, { maxTokens: windowOf(team) * PROMPT_SHARE }),
+    messages: fitMessages(thread, { maxTokens: promptLimit(team, tools) }),
     ...(tools.length > 0 && { tools: [...tools], ...toolChoice(choice, isLast) }),
   };
   const member = standIn ? { ...arbiter, instructions: arbiter.instructions ?? COORDINATOR } : arbiter;
@@ -74,7 +75,7 @@ async function think(
     const child = team.context.call(
       team.key(standIn ? 'arbiter' : 'answer'),
       arbiter.model,
-      { operation: 'chat', input: inputForMember(request, member) },
+      chatFor(request, member),
       standIn ? { role: 'arbiter' } : {},
     );
     return await child.answer();
@@ -106,6 +107,13 @@ function exchange({ text, internal }: TurnReading, served: readonly Served[], ma
       content: JSON.stringify(results[i]),
     })),
   ];
+}
+
+/** What the tools take is not there for the messages; these get a quarter of the window at least. */
+function promptLimit(team: Team, tools: readonly ToolDefinition[]): number {
+  const window = windowOf(team);
+  if (window === Number.POSITIVE_INFINITY) return window;
+  return Math.max(window / 4, window * PROMPT_SHARE - estimateTokens(JSON.stringify(tools)));
 }
 
 function windowOf({ context, options }: Team): number {

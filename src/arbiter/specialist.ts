@@ -1,7 +1,8 @@
 /** Who can be consulted, what it is asked, and what the one who asks gets back. Pure. */
 import type { ChatInput, ChatMessage, ContentPart } from '../contracts/chat.ts';
-import { inputForMember, type Member } from '../contracts/member.ts';
+import { chatFor, type Member } from '../contracts/member.ts';
 import type { ModelDescriptor } from '../contracts/model.ts';
+import type { StrategyRequest } from '../contracts/strategy.ts';
 import type { SpecialistConfig } from './arbiter-config.ts';
 import { fitMessages, isSystem } from './context-fit.ts';
 import { chunkPrompt } from './prompts/chunk.ts';
@@ -65,7 +66,7 @@ export function toSpecialist(
       describedBy(known) ??
       USUAL[name.toLowerCase()] ??
       USUAL[capability ?? ''] ??
-      `Specialist in ${name.replaceAll(/[_-]+/g, ' ')}`,
+      (name === target ? madeFor(known) : `Specialist in ${name.replaceAll(/[_-]+/g, ' ')}`),
     member: { ...own, model: target },
     contextWindow: context_window ?? known?.contextWindow ?? null,
     seesImages: known?.capabilities.includes('vision') ?? capability === 'vision',
@@ -75,6 +76,12 @@ export function toSpecialist(
 function describedBy(known: ModelDescriptor | null): string | undefined {
   const description = known?.metadata?.['description'];
   return typeof description === 'string' ? description : undefined;
+}
+
+/** A model without a name of its own is told by what it can do. */
+function madeFor(known: ModelDescriptor | null): string {
+  const capabilities = (known?.capabilities ?? []).map((capability) => capability.replaceAll('_', ' '));
+  return capabilities.length === 0 ? 'Another model' : `A model for ${capabilities.join(', ')}`;
 }
 
 /** A prompt takes this share of a context window at most; the rest is for the answer. */
@@ -91,8 +98,11 @@ export interface Consultation {
   readonly images?: readonly ContentPart[];
 }
 
-/** The input of a consultation. It is a question by itself: no tools, and none of the settings of the request. */
-export function consultInput({ query, context, history = [], images = [] }: Consultation, specialist: Specialist): ChatInput {
+/** The call of a consultation. It is a question by itself: no tools, and none of the settings of the request. */
+export function consultation(
+  { query, context, history = [], images = [] }: Consultation,
+  specialist: Specialist,
+): StrategyRequest<'chat'> {
   const limit = promptLimit(specialist);
   const text = (known: string): string => (known === '' ? query : `Context:\n${known}\n\n${query}`);
   const known = startThatFits(context.trim(), limit - estimateTokens(text(' ')));
@@ -101,13 +111,13 @@ export function consultInput({ query, context, history = [], images = [] }: Cons
     role: 'user',
     content: shown.length === 0 ? text(known) : [{ type: 'text', text: text(known) }, ...shown],
   };
-  return inputForMember({ messages: fitMessages([...history, question], { maxTokens: limit }) }, specialist.member);
+  return chatFor({ messages: fitMessages([...history, question], { maxTokens: limit }) }, specialist.member);
 }
 
-/** The input of the one who answers in the run's name: the request itself, with the specialist's settings. */
-export function authorInput(request: ChatInput, specialist: Specialist, context: string): ChatInput {
+/** The call of the one who answers in the run's name: the request itself, with the specialist's settings. */
+export function authorship(request: ChatInput, specialist: Specialist, context: string): StrategyRequest<'chat'> {
   const messages = fitMessages(withContext(request.messages, context), { maxTokens: promptLimit(specialist) });
-  return inputForMember({ ...request, messages }, specialist.member);
+  return chatFor({ ...request, messages }, specialist.member);
 }
 
 /** A text that is too long loses its end. */

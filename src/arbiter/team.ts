@@ -13,7 +13,7 @@ import type { ArbiterTool, ConversationConfig } from './arbiter-config.ts';
 import type { Ask } from './ask.ts';
 import { withAuthor } from './call-author.ts';
 import { rankByWords } from './lexical.ts';
-import { authorInput, consultInput, imagesOf, type ConsultResult, type Specialist } from './specialist.ts';
+import { authorship, consultation, imagesOf, type ConsultResult, type Specialist } from './specialist.ts';
 
 /** What an arbiter may do, and how. */
 export interface TeamOptions {
@@ -80,8 +80,15 @@ export class Team {
   }
 
   /** Asks any model; for the parts that know nothing of runs. */
-  readonly ask: Ask = (target, input, { key = 'ask', signal }) =>
-    this.context.call(this.key(key), target, { operation: 'chat', input }, { role: key, confidence: false, signal }).answer();
+  readonly ask: Ask = (target, input, { key = 'ask', signal, consult }) =>
+    this.context
+      .call(
+        this.key(key),
+        target,
+        { operation: 'chat', input, ...(consult !== undefined && { consult }) },
+        { role: key, confidence: false, signal },
+      )
+      .answer();
 
   /** Why a member failed. Throws what ends the run. */
   failed(member: string, error: unknown): FailedMember {
@@ -111,10 +118,10 @@ export class Team {
     const known = [this.given, context].filter((text) => text.trim() !== '').join('\n\n');
     const history = this.options.limits.include_full_history ? earlierTalk(this.input.messages) : [];
     const images = imagesOf(this.input.messages);
-    const input = consultInput({ query, context: known, history, images }, specialist);
+    const request = consultation({ query, context: known, history, images }, specialist);
     const key = this.key(keyFor(specialist));
     try {
-      const child = this.context.call(key, specialist.member.model, { operation: 'chat', input }, { role: specialist.name });
+      const child = this.context.call(key, specialist.member.model, request, { role: specialist.name });
       const answer = await child.answer();
       if (answer.text.trim() === '') return { tool, success: false, response: 'It gave no answer.', reasoning: answer.reasoning };
       this.consulted.push({ specialist, answer });
@@ -133,13 +140,8 @@ export class Team {
     messages: readonly ChatMessage[] = this.input.messages,
   ): AsyncGenerator<Part, boolean> {
     for (const specialist of order) {
-      const input = authorInput({ ...this.input, messages: [...messages] }, specialist, this.given);
-      const child = this.context.call(
-        this.key(keyFor(specialist)),
-        specialist.member.model,
-        { operation: 'chat', input },
-        { role: specialist.name },
-      );
+      const request = authorship({ ...this.input, messages: [...messages] }, specialist, this.given);
+      const child = this.context.call(this.key(keyFor(specialist)), specialist.member.model, request, { role: specialist.name });
       this.#involved.add(specialist.name);
       let said = false;
       try {
