@@ -10,8 +10,11 @@ import { readFile } from 'node:fs/promises';
 import { basename } from 'node:path';
 import { ANSWER_KINDS } from '../../src/answers/answer.ts';
 import { optionsOf } from '../../src/answers/choice.ts';
+import type { Question } from '../../src/answers/kind.ts';
 import { readAnswer } from '../../src/answers/read.ts';
-import { leaveOneOut } from '../../src/answers/reliability.ts';
+import { leaveOneOut, NEUTRAL_RELIABILITY } from '../../src/answers/reliability.ts';
+import type { ChildAnswer } from '../../src/contracts/orchestrated.ts';
+import type { StrategyRequest } from '../../src/contracts/strategy.ts';
 import { consensusConfig } from '../../src/strategies/consensus/config.ts';
 import { count, rulesOf, verdictOf, type Vote } from '../../src/strategies/consensus/count.ts';
 
@@ -43,67 +46,71 @@ export interface VotingScore {
 const PANEL_SIZES = [3, 5];
 type Voting = 'majority' | 'weighted';
 
+/** One question, made ready to be voted on by any panel. */
+interface Contest {
+  readonly question: Question;
+  readonly answers: Readonly<Record<string, ChildAnswer>>;
+  /** Which models are right. */
+  readonly right: Readonly<Record<string, boolean>>;
+  /** By model, from all other questions. */
+  readonly reliabilities: Readonly<Record<string, number>>;
+}
+
 /** Scores votes on recorded answers. Models that did not answer all rows are left out. `sizes`: of the panels; all together are always one. */
 export function scoreVoting(rows: readonly VotingRow[], sizes: readonly number[] = PANEL_SIZES): VotingScore {
   const models = Object.keys(rows[0]?.answers ?? {}).filter((model) => rows.every(({ answers }) => answers[model] !== undefined));
-  const outcomes = rows.map((row) => models.map((model) => isRight(row.answers[model] ?? '', row)));
-  const reliabilities = leaveOneOut(outcomes);
-  const share = (right: readonly boolean[]): number => right.filter(Boolean).length / Math.max(1, right.length);
-  const alone = models.map((_, m) => share(outcomes.map((row) => row[m] === true)));
-  const panelSizes = [...sizes.filter((size) => size < models.length), models.length];
-  const panels = panelSizes
-    .flatMap((size) => panelsOf(models.length, size))
-    .map((places): PanelScore => {
-      const voted = (voting: Voting): number =>
-        share(
-          rows.map((row, i) =>
-            isRight(
-              vote(
-                row,
-                places.map((m) => [models[m]!, reliabilities[i]?.[m] ?? null]),
-                voting,
-              ),
-              row,
-            ),
-          ),
-        ); // places are of models
-      return {
-        members: places.map((m) => models[m]!), // as above
-        best: Math.max(...places.map((m) => alone[m] ?? 0)),
-        majority: voted('majority'),
-        weighted: voted('weighted'),
-      };
-    });
-  return { rows: rows.length, members: Object.fromEntries(models.map((model, m) => [model, alone[m] ?? 0])), panels };
-}
-
-/** What the panel answers to a row; '' when it has no answer. */
-export function vote(
-  row: VotingRow,
-  panel: readonly (readonly [model: string, reliability: number | null])[],
-  voting: Voting,
-): string {
-  const config = consensusConfig.parse({ strategy: 'consensus', members: panel.map(([model]) => model), voting });
-  const rules = rulesOf(
-    config,
-    { text: row.question, options: optionsOf(row.question), hasTools: false, wantsJson: false },
-    panel.length,
-  );
-  const votes = panel.map(([model, reliability]) => voteOf(model, reliability, row.answers[model] ?? ''));
-  const verdict = verdictOf(count(votes, [], rules, {}), rules);
-  if (verdict.type === 'won') return votes[verdict.group.representative]?.answer.text ?? '';
-  return verdict.type === 'abstains' ? (votes[verdict.vote]?.answer.text ?? '') : '';
-}
-
-function voteOf(model: string, reliability: number | null, text: string): Vote {
+  const contests = contestsOf(rows, models);
+  const shareOf = (isRight: (contest: Contest) => boolean): number =>
+    contests.filter(isRight).length / Math.max(1, contests.length);
+  const members = Object.fromEntries(models.map((model) => [model, shareOf(({ right }) => right[model] === true)]));
+  const panels = [...sizes.filter((size) => size < models.length), models.length].flatMap((size) => panelsOf(models, size));
   return {
-    voter: { key: model, target: model, reliability, request: { operation: 'chat', input: { messages: [] } } },
-    answer: { key: model, model, text, reasoning: null, toolCalls: [], finishReason: 'stop', confidence: null, usage: null },
+    rows: rows.length,
+    members,
+    panels: panels.map((panel) => ({
+      members: panel,
+      best: Math.max(...panel.map((model) => members[model] ?? 0)),
+      majority: shareOf((contest) => contest.right[winner(contest, panel, 'majority') ?? ''] === true),
+      weighted: shareOf((contest) => contest.right[winner(contest, panel, 'weighted') ?? ''] === true),
+    })),
   };
 }
 
+function contestsOf(rows: readonly VotingRow[], models: readonly string[]): Contest[] {
+  const outcomes = rows.map((row) => models.map((model) => isRight(row.answers[model] ?? '', row)));
+  const reliabilities = leaveOneOut(outcomes);
+  const byModel = <T>(value: (m: number, model: string) => T): Record<string, T> =>
+    Object.fromEntries(models.map((model, m) => [model, value(m, model)]));
+  return rows.map((row, i) => ({
+    question: { text: row.question, options: optionsOf(row.question), hasTools: false, wantsJson: false },
+    answers: byModel((_, model) => answerOf(model, row.answers[model] ?? '')),
+    right: byModel((m) => outcomes[i]?.[m] === true),
+    reliabilities: byModel((m) => reliabilities[i]?.[m] ?? NEUTRAL_RELIABILITY),
+  }));
+}
+
+/** The model whose answer the panel gives; null when it gives none. */
+function winner({ question, answers, reliabilities }: Contest, panel: readonly string[], voting: Voting): string | null {
+  const config = consensusConfig.parse({ strategy: 'consensus', members: panel, voting });
+  const rules = rulesOf(config, question, panel.length);
+  const votes = panel.flatMap((model): Vote[] => {
+    const answer = answers[model];
+    const voter = { key: model, target: model, request: NO_REQUEST, reliability: reliabilities[model] ?? null };
+    return answer === undefined ? [] : [{ voter, answer }];
+  });
+  const verdict = verdictOf(count(votes, [], rules, {}), rules);
+  if (verdict.type === 'won') return votes[verdict.group.representative]?.voter.key ?? null;
+  return verdict.type === 'abstains' ? (votes[verdict.vote]?.voter.key ?? null) : null;
+}
+
+const NO_REQUEST: StrategyRequest = { operation: 'chat', input: { messages: [] } };
+
+function answerOf(model: string, text: string): ChildAnswer {
+  return { key: model, model, text, reasoning: null, toolCalls: [], finishReason: 'stop', confidence: null, usage: null };
+}
+
 /** Compared as the right answer can be read: as a number where it is one. */
-function isRight(text: string, { gold, question }: VotingRow): boolean {
+export function isRight(text: string, { gold, question }: VotingRow): boolean {
   const context = { options: optionsOf(question) };
   for (const kind of ANSWER_KINDS.filter((one) => one === 'number' || one === 'exact')) {
     const wanted = readAnswer(gold, kind, context);
@@ -112,12 +119,10 @@ function isRight(text: string, { gold, question }: VotingRow): boolean {
   return false;
 }
 
-/** All choices of `size` of `of` places. */
-function panelsOf(of: number, size: number): number[][] {
+/** All choices of `size` models. */
+function panelsOf(models: readonly string[], size: number): string[][] {
   if (size === 0) return [[]];
-  return Array.from({ length: of }, (_, first) => first).flatMap((first) =>
-    panelsOf(of - first - 1, size - 1).map((rest) => [first, ...rest.map((place) => place + first + 1)]),
-  );
+  return models.flatMap((model, i) => panelsOf(models.slice(i + 1), size - 1).map((rest) => [model, ...rest]));
 }
 
 /** The rows of a file. */

@@ -29,6 +29,9 @@ export function canonicalJson(value: unknown): string {
   return number === null ? JSON.stringify(value.trim().replace(/\s+/g, ' ')) : numberKey(number);
 }
 
+/** Brackets of prose and LaTeX that are looked at: each costs a walk through the text. */
+const MAX_BRACKETS = 20;
+
 /** The JSON value in a text: the whole text, a fenced block, or the first balanced object or array; undefined when there is none. */
 export function jsonIn(text: string): { value: unknown; form: number } | undefined {
   const whole = parseJson(text.trim());
@@ -37,7 +40,8 @@ export function jsonIn(text: string): { value: unknown; form: number } | undefin
     const value = parseJson(match[1]?.trim() ?? '');
     if (value !== undefined) return { value, form: 0.9 };
   }
-  for (let at = text.search(/[[{]/); at >= 0 && at < text.length; at = nextOpen(text, at)) {
+  let tries = 0;
+  for (let at = text.search(/[[{]/); at >= 0 && tries < MAX_BRACKETS; at = nextOpen(text, at), tries++) {
     const end = balancedEnd(text, at);
     const value = end === null ? undefined : parseJson(text.slice(at, end));
     if (value !== undefined) return { value, form: 0.6 };

@@ -6,7 +6,6 @@ import { jsonIn } from './data.ts';
 import { finalStatement } from './final-statement.ts';
 import { numbersIn, resultOf } from './number.ts';
 import { readAnswer } from './read.ts';
-import { exactKey } from './wording.ts';
 
 /** What of a request bears on how its answers compare. */
 export interface Question {
@@ -39,27 +38,60 @@ const MAX_NAME_WORDS = 4;
  * The kind for these answers; the first that fits:
  *
  * 1. tools were given and some answer calls one: `tool_call`
- * 2. JSON was asked for, or all answers are whole JSON objects without an `answer` field of their own: `json`
- * 3. the question lists options, or is answered by yes or no, and every answer names one: `choice`
- * 4. every answer states a number: `number`
+ * 2. JSON was asked for, or most answers are JSON without an `answer` field of their own: `json`
+ * 3. the question lists options, or is answered by yes or no, and most answers name one: `choice`
+ * 4. most answers state a number: `number`
  * 5. every answer is short: `exact`; else `semantic`
  *
- * Answers that abstain have no say.
+ * Most are more than half: with `number`, a member that writes "infinitely many" abstains, instead of making all others'
+ * solutions texts to be compared word by word. Answers that abstain anyway have no say.
  */
 export function decideKind(answers: readonly RawAnswer[], question: Question): AnswerKind {
   if (question.hasTools && answers.some(({ toolCalls }) => (toolCalls?.length ?? 0) > 0)) return 'tool_call';
   if (question.wantsJson) return 'json';
-  const texts = answers.filter((answer) => readAnswer(answer, 'exact').key !== null).map(({ text }) => text);
-  if (texts.length === 0) return 'exact';
-  if (texts.every(isPlainData)) return 'json';
-  if (question.options.length > 0 && texts.every((text) => chooses(text, question.options))) return 'choice';
-  if (texts.every((text) => readYesNo(text) !== null)) return 'choice';
-  if (texts.every((text) => statesNumber(text, question))) return 'number';
-  const lengths = texts.map((text) => exactKey(text).split(' ').length);
+  const voices = answers.map((answer) => traitsOf(answer, question)).filter(({ words }) => words > 0);
+  if (voices.length === 0) return 'exact';
+  const most = (trait: 'data' | 'option' | 'yesOrNo' | 'number'): boolean =>
+    voices.filter((voice) => voice[trait]).length * 2 > voices.length;
+  if (most('data')) return 'json';
+  if (most('option') || most('yesOrNo')) return 'choice';
+  if (most('number')) return 'number';
+  const lengths = voices.map(({ words }) => words);
   const longest = Math.max(...lengths);
   return longest <= MAX_NAME_WORDS || (longest <= MAX_EXACT_WORDS && lengths.every((length) => length === longest))
     ? 'exact'
     : 'semantic';
+}
+
+/** What one answer looks like. */
+interface Traits {
+  readonly question: Question;
+  /** 0: it abstains. */
+  readonly words: number;
+  readonly data: boolean;
+  readonly option: boolean;
+  readonly yesOrNo: boolean;
+  readonly number: boolean;
+}
+
+/** While votes come in, the kind is asked for again and again: long answers are looked at once. */
+const known = new WeakMap<RawAnswer, Traits>();
+
+function traitsOf(answer: RawAnswer, question: Question): Traits {
+  const before = known.get(answer);
+  if (before?.question === question) return before;
+  const { text } = answer;
+  const { key } = readAnswer(answer, 'exact');
+  const traits: Traits = {
+    question,
+    words: key === null ? 0 : key.split(' ').length,
+    data: isPlainData(text),
+    option: question.options.length > 0 && readChoice(text, question.options) !== null,
+    yesOrNo: readYesNo(text) !== null,
+    number: statesNumber(text, question),
+  };
+  known.set(answer, traits);
+  return traits;
 }
 
 /** Data rather than an answer in an envelope: `{"answer": 4}` is the number 4, `{"city": "Paris"}` is data. */
@@ -67,10 +99,6 @@ function isPlainData(text: string): boolean {
   const value = jsonIn(text);
   if (value === undefined || value.form < 0.9 || typeof value.value !== 'object' || value.value === null) return false;
   return !Object.keys(value.value).some((key) => /^(?:final_?)?answer$/i.test(key));
-}
-
-function chooses(text: string, options: readonly Option[]): boolean {
-  return readChoice(text, options) !== null;
 }
 
 const ASKS_FOR_NUMBER =

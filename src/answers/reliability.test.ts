@@ -3,15 +3,21 @@ import { leaveOneOut, reliabilityOf, voteWeight } from './reliability.ts';
 
 describe('the weight of a vote', () => {
   test('is the log-odds against guessing among the wrong answers', () => {
-    expect(voteWeight(0.9)).toBeCloseTo(Math.log(27));
-    expect(voteWeight(0.9, 1)).toBeCloseTo(Math.log(9));
-    expect(voteWeight(0.5)).toBeCloseTo(Math.log(3));
+    expect(voteWeight(0.9)).toBeCloseTo(Math.log(27), 4);
+    expect(voteWeight(0.9, 1)).toBeCloseTo(Math.log(9), 4);
+    expect(voteWeight(0.5)).toBeCloseTo(Math.log(3), 2);
   });
 
-  test('is limited at both ends: nobody is certain, and who guesses breaks ties at most', () => {
+  test('falls off for who does no better than guessing, but still orders them', () => {
+    expect(voteWeight(0.25)).toBeLessThan(0.2);
+    expect(voteWeight(0.1)).toBeLessThan(0.005);
+    expect(voteWeight(0.1)).toBeGreaterThan(voteWeight(0.05));
+    expect(voteWeight(0.05)).toBeGreaterThan(0);
+  });
+
+  test('is limited at both ends: nobody is certain', () => {
     expect(voteWeight(1)).toBe(voteWeight(0.98));
-    expect(voteWeight(0.25)).toBe(0.01);
-    expect(voteWeight(0)).toBe(0.01);
+    expect(voteWeight(0)).toBe(voteWeight(0.02));
   });
 
   test('of a member of whom nothing is known is that of one half', () => {

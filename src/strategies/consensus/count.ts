@@ -66,9 +66,16 @@ export function count(votes: readonly Vote[], others: readonly Voter[], rules: R
   return { kind, votes, ballots, weights, result: countVotes(ballots, { voting, stopped, ...comparison }) };
 }
 
+/** Each vote that comes in has all counted again: answers are read once. A run has one question. */
+const known = new WeakMap<ChildAnswer, Reading>();
+
 function readingOf(answer: ChildAnswer, kind: AnswerKind, { options }: Question): Reading {
   if (answer.finishReason === 'content_filter') return { kind, key: null, reason: 'declined' };
-  return readAnswer(answer, kind, { options });
+  const before = known.get(answer);
+  if (before?.kind === kind) return before;
+  const reading = readAnswer(answer, kind, { options });
+  known.set(answer, reading);
+  return reading;
 }
 
 /** A question with options has fewer wrong answers than an open one. */
