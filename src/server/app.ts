@@ -9,6 +9,7 @@ import { chatRequest } from './openai/chat-request.ts';
 import { embeddings, embeddingsRequest, embeddingsResponse } from './openai/embeddings.ts';
 import * as openaiModels from './openai/models.ts';
 import { openapiJson } from './openapi.ts';
+import * as conversations from './rest/conversations.ts';
 import * as events from './rest/events.ts';
 import * as health from './rest/health.ts';
 import * as inference from './rest/inference.ts';
@@ -21,9 +22,11 @@ import * as pull from './rest/pull.ts';
 import * as runs from './rest/runs.ts';
 import { streamBody, streamEvent, streamText } from './rest/stream.ts';
 import * as system from './rest/system.ts';
+import * as tools from './rest/tools.ts';
 import { route, type Route } from './route.ts';
 import type { ServerConfig } from './schema.ts';
 import { chatChunk, chatCompletion } from './wire/chat.ts';
+import { wireConversation } from './wire/conversations.ts';
 import { openaiModel, openaiModelList, wireModel, wireModelStatus } from './wire/models.ts';
 import { wireRun } from './wire/runs.ts';
 
@@ -65,6 +68,22 @@ export const ROUTES: readonly Route[] = [
   route('POST', '/api/inference/orchestrated', { role: 'user', spends: true, summary: 'One question to several models that work together', body: orchestratedBody, response: wireAnswer, events: chatChunk, handle: inferOrchestrated }),
   route('POST', '/stream', { role: 'user', spends: true, summary: 'One question; the answer as plain text while it is written', body: streamBody, response: 'text/plain', events: streamEvent, handle: streamText }),
   route('POST', '/api/tokens/count', { role: 'user', summary: 'Count tokens without loading the model', body: system.countBody, response: system.counted, handle: system.countTokens }),
+
+  // Tool calls, and what goes wrong.
+  route('POST', '/api/tools/interpret', { role: 'user', spends: true, summary: 'Which tool calls a text means, or what a failed one should have been', body: tools.interpretBody, response: tools.interpreted, handle: tools.interpret }),
+  route('POST', '/api/tools/mediate', { role: 'user', spends: true, summary: 'Make one model’s answer fit for another', body: tools.mediateBody, response: tools.mediated, handle: tools.mediate }),
+  route('POST', '/api/tools/diagnose', { role: 'user', spends: true, summary: 'What to do about a failure', body: tools.diagnoseBody, response: tools.diagnosed, handle: tools.diagnose }),
+  route('POST', '/api/tools/reinterpret', { role: 'user', spends: true, summary: 'What an answer that could not be used was to say', body: tools.reinterpretBody, response: tools.reinterpreted, handle: tools.reinterpret }),
+
+  // Conversations between models.
+  route('POST', '/api/conversations', { role: 'user', summary: 'Begin a conversation between models', body: conversations.startBody, response: wireConversation, handle: conversations.startConversation }),
+  route('GET', '/api/conversations', { role: 'user', summary: 'The conversations that are kept', response: conversations.conversationList, handle: conversations.listConversations }),
+  route('GET', '/api/conversations/{conversation}', { role: 'user', summary: 'A conversation: threads, what was said, and its health', response: wireConversation, handle: conversations.getConversation }),
+  route('POST', '/api/conversations/{conversation}/messages', { role: 'user', spends: true, summary: 'Send a message to a participant', body: conversations.messageBody, response: conversations.routed, handle: conversations.routeMessage }),
+  route('POST', '/api/conversations/{conversation}/respond', { role: 'user', spends: true, summary: 'Let a participant answer', body: conversations.respondBody, response: conversations.responded, handle: conversations.respond }),
+  route('POST', '/api/conversations/{conversation}/tool-results', { role: 'user', summary: 'What a tool that a participant called has returned', body: conversations.toolResultBody, handle: conversations.addToolResult }),
+  route('POST', '/api/conversations/{conversation}/consult', { role: 'user', spends: true, summary: 'Ask a participant outside its thread', body: conversations.consultBody, response: conversations.consulted, handle: conversations.consult }),
+  route('POST', '/api/conversations/{conversation}/fork', { role: 'user', summary: 'A conversation of its own that goes on from a message', body: conversations.forkBody, response: wireConversation, handle: conversations.forkConversation }),
 
   // What ran, and what happens.
   route('GET', '/api/runs', { role: 'user', summary: 'Runs, the newest first', query: runs.runsQuery, response: runs.runPage, handle: runs.listRuns }),

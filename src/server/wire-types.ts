@@ -8,6 +8,18 @@ import type { chatRequest, TuttiSettings } from './openai/chat-request.ts';
 import type { embeddingsRequest, EmbeddingsResponse } from './openai/embeddings.ts';
 import type { readiness } from './rest/health.ts';
 import type { WireAnswer } from './rest/answers.ts';
+import type {
+  consultBody,
+  consulted,
+  conversationList,
+  forkBody,
+  messageBody,
+  respondBody,
+  responded,
+  routed,
+  startBody,
+  toolResultBody,
+} from './rest/conversations.ts';
 import type { batchBody, inferenceBody, parallelBody, WireResults } from './rest/inference.ts';
 import type { WireModelList, WireRankedModel } from './rest/models.ts';
 import type { orchestratedBody } from './rest/orchestrated.ts';
@@ -15,8 +27,19 @@ import type { WirePull } from './rest/pull.ts';
 import type { evicted, WireMemory, WirePool, WireServer } from './rest/pool.ts';
 import type { cancelled, replyBody, resumeBody, runPage, WireStats } from './rest/runs.ts';
 import type { capabilityList, counted, pluginList, reloaded, WireBackend, WireStatus } from './rest/system.ts';
+import type {
+  diagnoseBody,
+  diagnosed,
+  interpretBody,
+  interpreted,
+  mediateBody,
+  mediated,
+  reinterpretBody,
+  reinterpreted,
+} from './rest/tools.ts';
 import type { WireConfidence, WireDetails, WireUsage } from './wire/answer.ts';
 import type { ChatChunk, ChatCompletion, OpenaiUsage } from './wire/chat.ts';
+import type { WireConversation } from './wire/conversations.ts';
 import type { WireEvent } from './wire/events.ts';
 import type { OpenaiModel, OpenaiModelList, WireModel, WireModelState, WireModelStatus } from './wire/models.ts';
 import type { WireError, WireRoute, WireRun, WireRunSummary, WireStep } from './wire/runs.ts';
@@ -32,7 +55,17 @@ export type {
   OpenaiUsage,
   TuttiSettings,
 };
-export type { WireAnswer, WireBackend, WireConfidence, WireDetails, WireError, WireEvent, WireModel, WireModelState };
+export type {
+  WireAnswer,
+  WireBackend,
+  WireConversation,
+  WireConfidence,
+  WireDetails,
+  WireError,
+  WireEvent,
+  WireModel,
+  WireModelState,
+};
 export type { WireModelStatus, WirePool, WirePull, WireRankedModel, WireResults, WireRoute, WireRun, WireRunSummary, WireStats };
 export type { WireMemory, WireServer, WireStatus, WireStep, WireStepEvent, WireUsage };
 
@@ -61,6 +94,18 @@ export interface Endpoints {
   'POST /api/inference/parallel': { body: z.input<typeof parallelBody>; answer: WireResults };
   'POST /api/inference/orchestrated': { body: z.input<typeof orchestratedBody>; answer: WireAnswer };
   'POST /api/tokens/count': { body: { model: string; input: unknown; tools?: unknown[] }; answer: z.infer<typeof counted> };
+  'POST /api/tools/interpret': { body: z.input<typeof interpretBody>; answer: z.infer<typeof interpreted> };
+  'POST /api/tools/mediate': { body: z.input<typeof mediateBody>; answer: z.infer<typeof mediated> };
+  'POST /api/tools/diagnose': { body: z.input<typeof diagnoseBody>; answer: z.infer<typeof diagnosed> };
+  'POST /api/tools/reinterpret': { body: z.input<typeof reinterpretBody>; answer: z.infer<typeof reinterpreted> };
+  'POST /api/conversations': { body: z.input<typeof startBody>; answer: WireConversation };
+  'GET /api/conversations': { answer: z.infer<typeof conversationList> };
+  'GET /api/conversations/{conversation}': { answer: WireConversation };
+  'POST /api/conversations/{conversation}/messages': { body: z.input<typeof messageBody>; answer: z.infer<typeof routed> };
+  'POST /api/conversations/{conversation}/respond': { body: z.input<typeof respondBody>; answer: z.infer<typeof responded> };
+  'POST /api/conversations/{conversation}/tool-results': { body: z.input<typeof toolResultBody>; answer: null };
+  'POST /api/conversations/{conversation}/consult': { body: z.input<typeof consultBody>; answer: z.infer<typeof consulted> };
+  'POST /api/conversations/{conversation}/fork': { body: z.input<typeof forkBody>; answer: WireConversation };
   'GET /api/runs': { answer: z.infer<typeof runPage> };
   'GET /api/runs/{run}': { answer: WireRun };
   'POST /api/runs/{run}/cancel': { answer: z.infer<typeof cancelled> };
