@@ -258,9 +258,12 @@ function fitExpression({ source }: Expression, schema: JsonObject, at: string): 
   return { problem: `${at} must be a value, not ${source}` };
 }
 
-/** `2021-12-31`, `5km`, `3*x**2 + 1`: begins with a digit, or computes something. A lone name is a variable. */
+/**
+ * `2021-12-31`, `5km`, `3*x**2 + 1`, `Boston`: begins with a digit, computes something, or is capitalised as no variable is. Other
+ * names, and single letters, stand for something.
+ */
 function isWrittenOut(source: string): boolean {
-  return /^\d/.test(source) || /[*/+^]/.test(source);
+  return /^\d/.test(source) || /[*/+^]/.test(source) || /^\p{Lu}\p{Ll}{2,}$/u.test(source);
 }
 
 function changed(fit: Fit): Fit {

@@ -11,14 +11,19 @@
  */
 import type { ChatInput, ToolCall, ToolDefinition } from '../../contracts/chat.ts';
 import { TuttiError } from '../../errors/error.ts';
-import { newId } from '../../lib/id.ts';
-import { parseJson } from '../../lib/json-value.ts';
 import type { Ask, AskedAnswer } from '../ask.ts';
-import { argumentsOf, type FoundCall } from './call-shapes.ts';
-import { checkArguments } from './coercion.ts';
+import {
+  callText,
+  checkCalls,
+  foundStructured,
+  isCanonical,
+  sameCalls,
+  type CallProblem,
+  type CheckedCalls,
+} from './checked-calls.ts';
 import { readToolCalls, type Place } from './reader.ts';
 import type { INTERPRET_SOURCES } from './schema.ts';
-import { nearestSpelling, toolIndex, type KnownTool, type ToolIndex } from './tool-index.ts';
+import { nearestSpelling, toolIndex, type ToolIndex } from './tool-index.ts';
 
 /** By which rung of the ladder the calls were found. */
 export type InterpretSource = (typeof INTERPRET_SOURCES)[number];
@@ -57,12 +62,6 @@ export interface Interpretation {
   readonly text: string;
   /** Calls that were left out, and why; and the model of the last rung, when it could not be asked. */
   readonly problems: readonly CallProblem[];
-}
-
-/** A call that cannot be made as it was written. */
-export interface CallProblem {
-  readonly name: string;
-  readonly message: string;
 }
 
 /** What an interpreter needs. */
@@ -202,7 +201,7 @@ export function readAnswer(
   if (structured.length > 0) {
     const found = structured.map((one) => foundStructured(one, tools));
     const written = structured.map(callText).join('\n');
-    const checked = checkAll(found, tools, structured);
+    const checked = checkCalls(found, tools, structured);
     return {
       ...checked,
       source: sourceOf(checked, 'structured'),
@@ -214,7 +213,7 @@ export function readAnswer(
     };
   }
   const reading = readToolCalls(text, tools, input.before);
-  const checked = checkAll(reading.calls, tools);
+  const checked = checkCalls(reading.calls, tools);
   const place = reading.place;
   const meant = reading.meant || checked.calls.length > 0;
   const source = sourceOf(checked, 'parsed');
@@ -231,51 +230,6 @@ export function readAnswer(
   };
 }
 
-/** Calls that hold, and what is wrong with the others. */
-interface CheckedCalls {
-  readonly calls: readonly ToolCall[];
-  readonly problems: readonly CallProblem[];
-  readonly changed: boolean;
-}
-
-function checkAll(found: readonly FoundCall[], tools: ToolIndex, originals: readonly ToolCall[] = []): CheckedCalls {
-  const calls: ToolCall[] = [];
-  const problems: CallProblem[] = [];
-  let changed = false;
-  for (const [i, one] of found.entries()) {
-    const { name, tool } = one;
-    if (tool === null) {
-      problems.push({ name, message: `unknown tool ${name}; there are ${tools.tools.map((known) => known.name).join(', ')}` });
-      continue;
-    }
-    if (one.misfit !== undefined) {
-      problems.push({ name: tool.name, message: one.misfit });
-      continue;
-    }
-    const respelled = tools.respells ? withSpelling(one.arguments, tool) : one.arguments;
-    const checked = checkArguments(respelled, tool);
-    if (!checked.ok) {
-      problems.push({ name: tool.name, message: checked.problem });
-      continue;
-    }
-    const original = originals[i];
-    const asItIs = !checked.changed && !one.mended && name === tool.name;
-    calls.push(asItIs && original !== undefined ? original : toolCall(tool.name, checked.arguments, original?.id));
-    changed ||= checked.changed || one.mended || (original !== undefined && !asItIs);
-  }
-  return { calls, problems, changed };
-}
-
-/** Misspelt parameters by the ones that they mean. */
-function withSpelling(given: Readonly<Record<string, unknown>>, tool: KnownTool): Readonly<Record<string, unknown>> {
-  const free = tool.parameters.filter((parameter) => !(parameter in given));
-  const respelled = Object.entries(given).map(([key, value]) => {
-    const known = tool.parameters.includes(key) ? key : (nearestSpelling(key, free) ?? key);
-    return [known, value] as const;
-  });
-  return Object.fromEntries(respelled);
-}
-
 function sourceOf({ calls, changed }: CheckedCalls, source: 'structured' | 'parsed'): InterpretSource {
   if (calls.length === 0) return 'none';
   return changed ? 'repaired' : source;
@@ -285,16 +239,6 @@ function confidenceOf({ calls, changed, problems }: CheckedCalls, base: number):
   if (calls.length === 0) return UNSURE;
   const share = calls.length / (calls.length + problems.length);
   return base * (changed ? REPAIRED : 1) * share;
-}
-
-function foundStructured(one: ToolCall, tools: ToolIndex): FoundCall {
-  const { name } = one.function;
-  const tool = tools.find(name);
-  const json = one.function.arguments.trim() === '' ? {} : parseJson(one.function.arguments);
-  const exact = typeof json === 'object' && json !== null && !Array.isArray(json);
-  const given = argumentsOf(exact ? json : one.function.arguments);
-  if (given === null) return { name, tool, arguments: {}, mended: false, misfit: 'the arguments are not a JSON object' };
-  return { name, tool, arguments: given, mended: !exact };
 }
 
 function fromModel(answer: AskedAnswer, tools: ToolIndex): Interpretation | null {
@@ -310,35 +254,8 @@ function fromModel(answer: AskedAnswer, tools: ToolIndex): Interpretation | null
   };
 }
 
-function toolCall(name: string, given: Readonly<Record<string, unknown>>, id = newId('call')): ToolCall {
-  return { id, type: 'function', function: { name, arguments: JSON.stringify(given) } };
-}
-
 function result({ calls, source, confidence, text, problems }: AnswerReading, failed?: CallProblem): Interpretation {
   return { toolCalls: calls, source, confidence, text, problems: failed === undefined ? problems : [...problems, failed] };
-}
-
-/** The call in the form that the repairing model was trained on. */
-function callText(one: ToolCall | { readonly name: string; readonly arguments: unknown }): string {
-  const { name, arguments: given } = 'function' in one ? one.function : one;
-  const json = typeof given === 'string' ? given : JSON.stringify(given ?? {});
-  return `<tool_call>{"name": ${JSON.stringify(name)}, "arguments": ${json}}</tool_call>`;
-}
-
-/** Whether a call was written just as it would be written again. */
-function isCanonical(text: string, calls: readonly ToolCall[]): boolean {
-  const [only, ...others] = calls;
-  if (only === undefined || others.length > 0) return false;
-  const inside = /^\s*<tool_call>([\s\S]*)<\/tool_call>\s*$/.exec(text)?.[1] ?? text;
-  const json = parseJson(inside);
-  const same = { name: only.function.name, arguments: parseJson(only.function.arguments) };
-  return json !== undefined && JSON.stringify(json) === JSON.stringify(same);
-}
-
-function sameCalls(a: readonly ToolCall[], b: readonly ToolCall[]): boolean {
-  const plain = (calls: readonly ToolCall[]): string =>
-    JSON.stringify(calls.map((one) => [one.function.name, parseJson(one.function.arguments)]));
-  return plain(a) === plain(b);
 }
 
 function signalOf({ signal }: { readonly signal?: AbortSignal | undefined }): AbortSignal {

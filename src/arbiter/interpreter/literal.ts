@@ -5,6 +5,8 @@
  */
 
 import { TuttiError } from '../../errors/error.ts';
+import { compute, isDate } from './arithmetic.ts';
+import { CURLY, isQuote, stringEnd, unescape } from './literal-strings.ts';
 
 /** Something that is no literal: a variable, a formula, a comprehension. `source` is its text. */
 export class Expression {
@@ -52,6 +54,7 @@ export function readLiteral(text: string, at = 0): ReadLiteral | null {
 /** A name as code has it; Markdown's backslash before an underscore is taken for the underscore. */
 const NAME = /(?:[\p{L}_]|\\_)(?:[\p{L}\p{N}_]|\\_|-(?=[\p{L}_])|\.(?=[\p{L}_\\]))*/uy;
 const NUMBER = /(?:0[xX][\da-fA-F]+|(?:\d[\d_]*(?:\.\d*)?|\.\d+)(?:[eE][+-]?\d+)?)/y;
+const NEXT_KEY = /[\p{L}_][\p{L}\p{N}_]*\s*[=:]/uy;
 const OPERATOR = /\*\*|\/\/|[+\-*/%]/y;
 const WORDS = new Map<string, unknown>([
   ['True', true],
@@ -107,7 +110,7 @@ class LiteralReader {
     this.#depth--;
     if (operators.length === 0) return terms[0];
     const source = this.#text.slice(start, this.at);
-    return isDate(source) ? new Expression(source) : compute(terms, operators, source);
+    return (isDate(source) ? undefined : compute(terms, operators)) ?? new Expression(source);
   }
 
   #term(): unknown {
@@ -254,8 +257,8 @@ class LiteralReader {
       if (!this.#take(',') && !this.#take(';')) {
         const next = this.#text.charAt(this.at);
         if (next !== '' && !CLOSERS.includes(next) && !this.#text.startsWith('</', this.at)) {
-          // A comma was left out, if what follows can begin another item at all.
-          if (!isQuote(next) && !/[\p{L}_[{(]/u.test(next)) throw UNREADABLE;
+          // A comma was left out, if what follows certainly is another item.
+          if (!isQuote(next) && !'[{('.includes(next) && !this.#sees(NEXT_KEY)) throw UNREADABLE;
           this.mended = true;
         }
       }
@@ -320,102 +323,17 @@ class LiteralReader {
     return true;
   }
 
+  #sees(pattern: RegExp): boolean {
+    pattern.lastIndex = this.at;
+    return pattern.test(this.#text);
+  }
+
   #match(pattern: RegExp): string | null {
     pattern.lastIndex = this.at;
     const match = pattern.exec(this.#text);
     if (match === null) return null;
     this.at += match[0].length;
     return match[0];
-  }
-}
-
-const CURLY = new Map([
-  ['“', '”'],
-  ['‘', '’'],
-]);
-
-function isQuote(c: string): boolean {
-  return c === '"' || c === "'" || c === '“' || c === '‘' || c === '`';
-}
-
-/** In one string; without a limit, a text of quotes alone would be read again and again. */
-const MOST_APOSTROPHES = 30;
-
-/**
- * Where the closing quote stands, or -1. A quote with a word right behind it is an apostrophe (`'What's this?'`) or was not
- * escaped; when no other follows, the first one closes after all.
- */
-function stringEnd(text: string, start: number, close: string): number {
-  let first = -1;
-  let seen = 0;
-  for (let i = start; i < text.length; i++) {
-    if (text.charAt(i) === '\\') {
-      i++;
-      continue;
-    }
-    if (!text.startsWith(close, i)) continue;
-    if (close.length > 1) return i;
-    if (first < 0) first = i;
-    if (++seen > MOST_APOSTROPHES) return first;
-    const behind = text.slice(i + 1, i + 40).trimStart();
-    if (behind === '' || !/^[\p{L}\d_(]/u.test(behind)) return i;
-  }
-  return first;
-}
-
-const ESCAPES: Readonly<Record<string, string>> = { n: '\n', t: '\t', r: '\r', b: '\b', f: '\f', '0': '\0', '\n': '' };
-
-function unescape(text: string): string {
-  return text.replace(/\\(?:u([\da-fA-F]{4})|x([\da-fA-F]{2})|([\s\S]))/g, (whole, unicode, hex, other: string | undefined) => {
-    const code: string | undefined = unicode ?? hex;
-    if (code !== undefined) return String.fromCharCode(Number.parseInt(code, 16));
-    if (other === undefined) return whole;
-    return ESCAPES[other] ?? (/[\w\s]/.test(other) && other !== '_' ? whole : other);
-  });
-}
-
-/** `2021-12-31` without quotes is a date, not a subtraction. */
-function isDate(source: string): boolean {
-  return /^\d{1,4}\s*[-/]\s*\d{1,2}\s*[-/]\s*\d{1,4}$/.test(source);
-}
-
-/** Arithmetic on numbers and the joining of strings; anything else stays an expression. */
-function compute(terms: readonly unknown[], operators: readonly string[], source: string): unknown {
-  if (terms.every((term) => typeof term === 'string') && operators.every((operator) => operator === '+')) return terms.join('');
-  const numbers = terms.filter((term) => typeof term === 'number');
-  if (numbers.length !== terms.length) return new Expression(source);
-  const left = [...operators];
-  for (const level of [['**'], ['*', '/', '//', '%'], ['+', '-']]) {
-    const rightFirst = level[0] === '**';
-    for (let at = rightFirst ? left.length - 1 : 0; at >= 0 && at < left.length;) {
-      const operator = left[at]!; // at < left.length
-      if (level.includes(operator)) {
-        numbers.splice(at, 2, apply(operator, numbers[at]!, numbers[at + 1]!)); // one number more than operators
-        left.splice(at, 1);
-        if (rightFirst) at--;
-      } else at += rightFirst ? -1 : 1;
-    }
-  }
-  const result = numbers[0]!; // every operator took one of the numbers away
-  return Number.isFinite(result) ? result : new Expression(source);
-}
-
-function apply(operator: string, a: number, b: number): number {
-  switch (operator) {
-    case '**':
-      return a ** b;
-    case '*':
-      return a * b;
-    case '/':
-      return a / b;
-    case '//':
-      return Math.floor(a / b);
-    case '%':
-      return a % b;
-    case '+':
-      return a + b;
-    default:
-      return a - b;
   }
 }
 
