@@ -5,62 +5,28 @@
  *
  * One thing happens at a time, in the order of the calls: a second one waits for the first. What fails leaves no trace.
  */
-import { z } from 'zod';
 import type { ChatInput, ChatMessage, ToolCall, ToolDefinition } from '../contracts/chat.ts';
 import type { Confidence } from '../contracts/confidence.ts';
-import { inputForMember, memberConfig, memberKeys, type Member } from '../contracts/member.ts';
+import { inputForMember, memberKeys, type Member } from '../contracts/member.ts';
 import { TuttiError } from '../errors/error.ts';
 import { newId } from '../lib/id.ts';
 import type { Ask, AskedAnswer } from './ask.ts';
 import { filterContext, type ContextFilter } from './conversation-filter.ts';
+import { sharedContextOf, threadOf, type Entry, type SharedEntry, type ThreadMessage } from './conversation-log.ts';
+import type { MessageDecision, ResponseDecision } from './conversation-review.ts';
 import {
-  entrySchema,
-  sharedContextOf,
-  threadOf,
-  type Entry,
-  type RouteAction,
-  type SharedEntry,
-  type ThreadMessage,
-} from './conversation-log.ts';
-import {
-  contextQuestion,
-  messageQuestion,
-  readContextDecision,
-  readMessageDecision,
-  readResponseDecision,
-  responseQuestion,
-  type DecisionStep,
-  type MessageDecision,
-  type ResponseDecision,
-} from './conversation-review.ts';
+  conversationState,
+  DEFAULT_LIMITS,
+  type ConversationLimits,
+  type ConversationOptions,
+  type ConversationState,
+} from './conversation-settings.ts';
 import { conversationHealth, type ConversationHealth } from './health.ts';
+import { Moderator } from './moderator.ts';
+
+export type { ConversationLimits, ConversationOptions, ConversationState } from './conversation-settings.ts';
 
 type EntryDraft = Entry extends infer E ? (E extends Entry ? Omit<E, 'id' | 'at'> : never) : never;
-
-/** Limits and habits of a conversation. */
-export interface ConversationLimits {
-  /** How many models may take part. Default 3. */
-  readonly maxModels?: number;
-  /** How many answers the participants may give in all. Default 50. */
-  readonly maxTurns?: number;
-  /** Messages bring along what all have said so far, and consultations show all of it. Default false: the arbiter chooses. */
-  readonly includeFullHistory?: boolean;
-  /** False: the conversation is arbitrated, whatever its mode. Default true. */
-  readonly allowModelToModel?: boolean;
-  /** False: messages, context and answers pass without a review. Default true. */
-  readonly arbiterReviewsAll?: boolean;
-}
-
-/** What a conversation is made of. */
-export interface ConversationOptions {
-  /** Default `direct`. */
-  readonly mode?: 'direct' | 'arbitrated';
-  /** Reviews what is said; null: nobody does. */
-  readonly arbiter?: string | Member | null;
-  /** Ids, or members with a name and settings of their own. */
-  readonly participants: readonly (string | Member)[];
-  readonly limits?: ConversationLimits;
-}
 
 /** What a conversation needs of the world. */
 export interface ConversationEffects {
@@ -107,37 +73,16 @@ export interface ReviewedReply extends Reply {
   readonly context: readonly string[];
 }
 
-const state = z.strictObject({
-  id: z.string(),
-  mode: z.enum(['direct', 'arbitrated']),
-  arbiter: memberConfig.nullable(),
-  participants: z.array(memberConfig).min(1),
-  limits: z.strictObject({
-    maxModels: z.number(),
-    maxTurns: z.number(),
-    includeFullHistory: z.boolean(),
-    allowModelToModel: z.boolean(),
-    arbiterReviewsAll: z.boolean(),
-  }),
-  forkedFrom: z.strictObject({ conversation: z.string(), message: z.string() }).nullable(),
-  history: z.array(entrySchema),
-});
-/** All of a conversation as plain data: what is stored, and what `GET /api/conversations/{id}` gives. */
-export type ConversationState = z.infer<typeof state>;
-
-const DEFAULT_LIMITS = {
-  maxModels: 3,
-  maxTurns: 50,
-  includeFullHistory: false,
-  allowModelToModel: true,
-  arbiterReviewsAll: true,
-} as const satisfies ConversationLimits;
+/** How much of what was said a moderator sees with a message. */
+const RECENT = 6;
 
 export class Conversation {
   readonly id: string;
   readonly mode: 'direct' | 'arbitrated';
   readonly #effects: ConversationEffects;
   readonly #arbiter: Member | null;
+  /** null: nobody reviews. */
+  readonly #moderator: Moderator | null;
   readonly #participants: ReadonlyMap<string, Member>;
   readonly #limits: Required<ConversationLimits>;
   readonly #forkedFrom: ConversationState['forkedFrom'];
@@ -154,6 +99,7 @@ export class Conversation {
     this.#arbiter = options.arbiter == null ? null : toMember(options.arbiter);
     this.mode = this.#limits.allowModelToModel ? (options.mode ?? 'direct') : 'arbitrated';
     this.#effects = effects;
+    this.#moderator = this.#arbiter === null || !this.#limits.arbiterReviewsAll ? null : new Moderator(this.#arbiter, effects);
     this.id = restored?.id ?? newId('conv');
     this.#forkedFrom = restored?.forkedFrom ?? null;
     this.#history.push(...(restored?.history ?? []));
@@ -161,7 +107,7 @@ export class Conversation {
 
   /** A conversation as it was stored. Errors: `invalid_request` when it is not one. */
   static restore(stored: unknown, effects: ConversationEffects): Conversation {
-    const parsed = state.safeParse(stored);
+    const parsed = conversationState.safeParse(stored);
     if (!parsed.success) {
       const issue = parsed.error.issues[0];
       throw new TuttiError(
@@ -248,14 +194,13 @@ export class Conversation {
   }
 
   async #decideMessage({ from, to, message, signal }: RouteRequest): Promise<MessageDecision> {
-    const unchanged = { action: 'pass', to, message } as const satisfies { action: RouteAction; to: string; message: string };
+    const unchanged = { action: 'pass', to, message } as const satisfies MessageDecision;
     if (!this.#participants.has(from)) return unchanged;
     if (this.mode === 'arbitrated') {
       return { ...unchanged, action: 'stopped', reason: 'In an arbitrated conversation models do not write to each other.' };
     }
-    const review = { from, to, message, participants: this.participants, recent: this.sharedContext.slice(-6) };
-    const text = await this.#decide('review_message', () => messageQuestion(review), signal);
-    return text === null ? unchanged : readMessageDecision(text, review);
+    const review = { from, to, message, participants: this.participants, recent: this.sharedContext.slice(-RECENT) };
+    return (await this.#moderator?.reviewMessage(review, signal)) ?? unchanged;
   }
 
   /**
@@ -312,10 +257,11 @@ export class Conversation {
       if (query.trim() === '') throw new TuttiError('invalid_request', 'The query is empty.', { param: 'query' });
       const shown = await this.#decideContext(model, query, contextFilter, signal);
       const answer = await this.#ask(model, member, { messages: consultation(shown, query) }, signal);
-      const text = await this.#decide('review_response', () => responseQuestion(model, query, answer.text), signal);
-      const decision: ResponseDecision =
-        text === null ? { action: 'pass', response: answer.text } : readResponseDecision(text, answer.text);
-      const { action, response, reason } = decision;
+      const decision = (await this.#moderator?.reviewResponse(model, query, answer.text, signal)) ?? {
+        action: 'pass',
+        response: answer.text,
+      };
+      const { action, response, reason }: ResponseDecision = decision;
       const context = shown.map(({ id }) => id);
       const { id } = this.#append({
         type: 'consult',
@@ -348,8 +294,7 @@ export class Conversation {
   ): Promise<SharedEntry[]> {
     const entries = filterContext(this.sharedContext, filter);
     if (entries.length === 0 || this.#limits.includeFullHistory) return entries;
-    const text = await this.#decide('filter_context', () => contextQuestion(model, query, entries), signal);
-    return text === null ? entries : readContextDecision(text, entries);
+    return (await this.#moderator?.filterContext(model, query, entries, signal)) ?? entries;
   }
 
   /**
@@ -369,18 +314,6 @@ export class Conversation {
       },
       this.#effects,
     );
-  }
-
-  /** The arbiter's word on something; null when nobody reviews, or when the review failed. */
-  async #decide(step: DecisionStep, question: () => ChatInput, signal?: AbortSignal): Promise<string | null> {
-    if (this.#arbiter === null || !this.#limits.arbiterReviewsAll) return null;
-    const { instructions: _own, consult: _consult, ...arbiter } = this.#arbiter;
-    try {
-      return (await this.#ask(step, arbiter, question(), signal)).text;
-    } catch (error) {
-      (this.#effects.rethrow ?? throwIfCancelled)(error);
-      return null; // moderation that fails must not end a conversation
-    }
   }
 
   #ask(key: string, member: Member, input: ChatInput, signal = new AbortController().signal): Promise<AskedAnswer> {
@@ -436,9 +369,4 @@ function checkParticipants(names: readonly string[], maxModels: number): void {
 function consultation(shown: readonly SharedEntry[], query: string): ChatMessage[] {
   const context = shown.map(({ model, response }) => `[${model}]\n${response}`).join('\n\n');
   return [{ role: 'user', content: context === '' ? query : `What the others have said:\n\n${context}\n\n${query}` }];
-}
-
-function throwIfCancelled(error: unknown): void {
-  const known = TuttiError.from(error, 'backend_error');
-  if (known.code === 'cancelled' || known.code === 'deadline_exceeded') throw known;
 }
