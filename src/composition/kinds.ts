@@ -11,6 +11,7 @@ import { arbiterStrategy } from '../arbiter/arbiter.ts';
 import { conversationStrategy } from '../arbiter/conversation-strategy.ts';
 import { abStrategy } from '../strategies/ab.ts';
 import { consensusStrategy } from '../strategies/consensus.ts';
+import { ensembleStrategy } from '../strategies/ensemble.ts';
 import { fallbackStrategy } from '../strategies/fallback.ts';
 import { handoffStrategy } from '../strategies/handoff.ts';
 import { phasedStrategy } from '../strategies/phased.ts';
@@ -28,6 +29,7 @@ const STRATEGIES: readonly AnyStrategyDefinition[] = [
   fallbackStrategy,
   handoffStrategy,
   consensusStrategy,
+  ensembleStrategy,
   phasedStrategy,
   raceStrategy,
   abStrategy,
