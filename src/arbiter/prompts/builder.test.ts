@@ -92,7 +92,7 @@ describe('a prompt', () => {
       },
       general: 'Please: {task_description}',
     });
-    expect(one('legal', 'May I?', promptContext(prompts, 'legal'))).toBe('You know the law of France.\n\nMay I?');
+    expect(one('Legal', 'May I?', promptContext(prompts, 'Legal'))).toBe('You know the law of France.\n\nMay I?');
     expect(one('cooking', 'Boil an egg.', promptContext(prompts, 'cooking'))).toBe('Please: Boil an egg.');
   });
 

@@ -1,7 +1,7 @@
 /** The config's `prompts:`: templates of one's own, by the phase they serve. */
 import { z } from 'zod';
 import { placeholdersOf } from './template.ts';
-import { PROMPT_SECTIONS } from './templates.ts';
+import { PROMPT_SECTIONS, templateName } from './templates.ts';
 
 const full = z.strictObject({
   /** Text with placeholders such as `{task_description}`. */
@@ -31,16 +31,13 @@ export const promptsConfig = z.record(z.string().regex(/^[a-z][a-z0-9_-]*$/, 'a 
 /** Templates of one's own, as the config holds them. */
 export type PromptsConfig = z.infer<typeof promptsConfig>;
 
-/** The config's prompts as `buildPrompt` takes them: its `context.templates`, and `context.values` for this phase. */
+/** The config's prompts as `buildPrompt` takes them for a phase: its `context.templates` and `context.values`. */
 export function promptContext(
   prompts: PromptsConfig,
   phase: string,
-): {
-  templates: Record<string, string>;
-  values: Record<string, string | number | boolean>;
-} {
+): { templates: Record<string, string>; values: Record<string, string | number | boolean> } {
   return {
     templates: Object.fromEntries(Object.entries(prompts).map(([name, { template }]) => [name, template])),
-    values: prompts[phase]?.values ?? {},
+    values: prompts[templateName(phase, prompts)]?.values ?? {},
   };
 }

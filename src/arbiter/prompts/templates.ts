@@ -55,11 +55,13 @@ const ALSO: Readonly<Record<string, TemplateName>> = {
 
 /** The template of a phase: the caller's own first, then the one brought along, then `general`. */
 export function templateFor(phase: string, own: Readonly<Record<string, string>> = {}): string {
+  const name = templateName(phase, own);
+  return Object.hasOwn(own, name) ? (own[name] ?? templates.general) : templates[name as TemplateName]; // one of the two has it
+}
+
+/** The name of that template. */
+export function templateName(phase: string, own: Readonly<Record<string, unknown>>): string {
   const name = phase.toLowerCase();
-  for (const key of [name, ALSO[name], 'general']) {
-    if (key === undefined) continue;
-    if (Object.hasOwn(own, key)) return own[key] ?? templates.general;
-    if (Object.hasOwn(templates, key)) return templates[key as TemplateName];
-  }
-  return templates.general;
+  const names = [name, ALSO[name] ?? name, 'general'];
+  return names.find((one) => Object.hasOwn(own, one) || Object.hasOwn(templates, one)) ?? 'general';
 }
