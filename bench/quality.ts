@@ -16,6 +16,7 @@ import { contest, type Contest, type Questions } from './quality/contest.ts';
 import { goalsOf } from './quality/goals.ts';
 import { liarsBackend } from './quality/liars.ts';
 import { phaseToSlowestBranch, timePerCall } from './quality/overhead.ts';
+import { recorded } from './quality/recorded.ts';
 import { rightSpecialist } from './quality/specialists.ts';
 import { Stage } from './quality/stage.ts';
 
@@ -31,6 +32,8 @@ interface Options {
   /** Orchestrations whose name matches. */
   readonly only: RegExp;
   readonly parts: ReadonlySet<string>;
+  /** A folder with recorded answers of larger models. */
+  readonly evals?: string;
 }
 
 function readOptions(args: readonly string[]): Options {
@@ -42,6 +45,7 @@ function readOptions(args: readonly string[]): Options {
       items: { type: 'string' },
       weights: { type: 'string', default: join(MODELS, 'weights') },
       only: { type: 'string', default: '' },
+      evals: { type: 'string' },
       parts: { type: 'string', default: 'contest,specialists,overhead' },
     },
   });
@@ -51,6 +55,7 @@ function readOptions(args: readonly string[]): Options {
     weights: resolve(values.weights),
     only: new RegExp(values.only),
     parts: new Set(values.parts.split(',')),
+    ...(values.evals !== undefined && { evals: resolve(values.evals) }),
   };
 }
 
@@ -62,6 +67,7 @@ export default async function quality(args: readonly string[]): Promise<void> {
     if (options.parts.has('specialists'))
       figures.push(await rightSpecialist(await itemsOf('specialists', options.items), options));
     if (options.parts.has('overhead')) figures.push(await timePerCall(), await phaseToSlowestBranch());
+    if (options.evals !== undefined) figures.push(...(await recorded(options.evals)));
     return figures;
   });
 }

@@ -1,13 +1,10 @@
 /** What an orchestration costs beside its members: its own time for each child call, and waiting beyond the slowest branch. */
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { collectAnswer } from '../../src/composition/answer.ts';
 import type { InlineOrchestration } from '../../src/contracts/library.ts';
 import { FakeBackend, createFakeUpstream } from '../../src/testing/index.ts';
-import { createTutti, type Tutti, type TuttiOptions } from '../../src/tutti.ts';
 import type { Figure } from '../harness/report.ts';
 import { summarize } from '../harness/statistics.ts';
+import { withTutti } from './with-tutti.ts';
 
 /** Runs before anything is measured, for the compiler. */
 const WARM_UP = 150;
@@ -81,15 +78,4 @@ export async function phaseToSlowestBranch(): Promise<Figure> {
     }
     return { name: 'phase to its slowest branch', unit: 'ratio', target: { atMost: 1.05 }, ...summarize(ratios) };
   });
-}
-
-async function withTutti<T>(options: TuttiOptions, work: (tutti: Tutti) => Promise<T>): Promise<T> {
-  const directory = await mkdtemp(join(tmpdir(), 'tutti-bench-overhead-'));
-  try {
-    const settings = { directory, environment: {}, discover: false, log: 'error', data_dir: directory } as const;
-    await using tutti = await createTutti({ ...settings, ...options });
-    return await work(tutti);
-  } finally {
-    await rm(directory, { recursive: true, force: true });
-  }
 }
