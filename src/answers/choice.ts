@@ -1,5 +1,6 @@
 /** Answers that choose one of several options: letters, yes or no, numbered candidates, or the option's own words. */
 import { finalStatement, type FinalStatement } from './final-statement.ts';
+import { calm } from './whitespace.ts';
 import { exactKey } from './wording.ts';
 
 /** An option of a question: what it is called (`B`, `2`) and what it says. */
@@ -8,12 +9,15 @@ export interface Option {
   readonly text: string;
 }
 
+/** Options stand at the end of a question. */
+const LONGEST_LIST = 20_000;
+
 /** `A) …`, `(b) …`, `1. …` at the start of a line or sentence, after wide space, or in brackets, up to the next one or the line's end. */
 const OPTION = /(?:^|\n|\s{2,}|(?<=[.?:]\s)|\s(?=\())\s*\(?([A-Ha-h]|\d{1,2})[).:]\s+(.+?)(?=\s+\(?[B-Hb-h][).:]\s|\n|$)/g;
 
 /** The options of a question, when it lists at least two in order (`A) …`, `(b) …`, `1. …`), from the last such list. */
 export function optionsOf(question: string): Option[] {
-  const options = [...question.matchAll(OPTION)].map(([, label = '', text = '']) => ({
+  const options = [...calm(question.slice(-LONGEST_LIST)).matchAll(OPTION)].map(([, label = '', text = '']) => ({
     label: label.toUpperCase(),
     text: text.trim(),
   }));

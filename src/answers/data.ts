@@ -29,17 +29,25 @@ export function canonicalJson(value: unknown): string {
   return number === null ? JSON.stringify(value.trim().replace(/\s+/g, ' ')) : numberKey(number);
 }
 
+/** The JSON value that a text is, or that one of its fenced blocks is (the last one that can be read). */
+export function wholeJson(text: string): { value: unknown; form: number } | undefined {
+  const whole = parseJson(text.trim());
+  if (whole !== undefined) return { value: whole, form: 1 };
+  if (!text.includes('```')) return undefined;
+  for (const match of [...text.matchAll(/```(?:json)?\s*([\s\S]*?)(?:```|$)/gi)].toReversed()) {
+    const value = parseJson(match[1]?.trim() ?? '');
+    if (value !== undefined) return { value, form: 0.9 };
+  }
+  return undefined;
+}
+
 /** Brackets of prose and LaTeX that are looked at: each costs a walk through the text. */
 const MAX_BRACKETS = 20;
 
 /** The JSON value in a text: the whole text, a fenced block, or the first balanced object or array; undefined when there is none. */
 export function jsonIn(text: string): { value: unknown; form: number } | undefined {
-  const whole = parseJson(text.trim());
-  if (whole !== undefined) return { value: whole, form: 1 };
-  for (const match of [...text.matchAll(/```(?:json)?\s*([\s\S]*?)(?:```|$)/gi)].toReversed()) {
-    const value = parseJson(match[1]?.trim() ?? '');
-    if (value !== undefined) return { value, form: 0.9 };
-  }
+  const whole = wholeJson(text);
+  if (whole !== undefined) return whole;
   let tries = 0;
   for (let at = text.search(/[[{]/); at >= 0 && tries < MAX_BRACKETS; at = nextOpen(text, at), tries++) {
     const end = balancedEnd(text, at);

@@ -3,6 +3,7 @@
  * broken), `\boxed{…}`, `#### 42`, "the answer is 42", or a solution whose last line has it.
  */
 import { closing } from './number.ts';
+import { calm, withoutTrailing } from './whitespace.ts';
 
 /** The piece of a text that states the answer, and how clearly: 1 by a marker or alone, less when it had to be guessed. */
 export interface FinalStatement {
@@ -18,9 +19,12 @@ export function withoutThinking(text: string): string {
   return rest.trim();
 }
 
+/** Of longer texts only the end is looked at: models that run on repeat themselves. */
+const LONGEST = 100_000;
+
 /** The final statement of a text, or null when the text is empty. */
 export function finalStatement(raw: string): FinalStatement | null {
-  const text = withoutThinking(raw);
+  const text = calm(withoutThinking(raw).slice(-LONGEST));
   if (text === '') return null;
   return jsonField(text) ?? boxed(text) ?? marked(text) ?? lastOf(text);
 }
@@ -29,13 +33,13 @@ const FIELD = /["'“”]?\b(?:final[_ ]?answer|answer|result)\b["'“”]?\s*:\
 
 /** The value of the last `answer` (`final_answer`, `result`) field, from JSON or from what was meant to be JSON. */
 function jsonField(text: string): FinalStatement | null {
-  let last: FinalStatement | null = null;
-  for (const match of text.matchAll(FIELD)) {
-    if (!/["'“”]\s*:/.test(match[0]) && !/[{,]\s*$/.test(text.slice(0, match.index))) continue; // `Answer: 4` is prose
+  for (const match of [...text.matchAll(FIELD)].toReversed()) {
+    const before = text.slice(Math.max(0, match.index - 2), match.index);
+    if (!/["'“”]\s*:/.test(match[0]) && !/[{,]\s?$/.test(before)) continue; // `Answer: 4` is prose
     const value = valueAt(text, match.index + match[0].length);
-    if (value !== null) last = value;
+    if (value !== null) return value;
   }
-  return last;
+  return null;
 }
 
 /** A JSON value in broken JSON: a string ends at a quote that a comma, a bracket or the end follows. */
@@ -94,7 +98,7 @@ function marked(text: string): FinalStatement | null {
 
 /** The sentence that a text begins with: a full stop ends it unless a digit follows (`3.5`) or it closes an abbreviation. */
 function firstSentence(text: string): string {
-  return (/^.*?(?:[.!?](?=\s+[A-Z]|\s*$)|\n|$)/s.exec(text)?.[0] ?? text).replace(/[.!?*\s]+$/, '').trim();
+  return withoutTrailing(/^.*?(?:[.!?](?=\s+[A-Z]|\s*$)|\n|$)/s.exec(text)?.[0] ?? text, '.!?* \n').trim();
 }
 
 /** A line of up to so many words is nothing but an answer. */

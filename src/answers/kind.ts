@@ -2,7 +2,7 @@
 import type { ChatInput } from '../contracts/chat.ts';
 import type { AnswerKind, RawAnswer } from './answer.ts';
 import { optionsOf, readChoice, readYesNo, type Option } from './choice.ts';
-import { jsonIn } from './data.ts';
+import { wholeJson } from './data.ts';
 import { finalStatement } from './final-statement.ts';
 import { numbersIn, resultOf } from './number.ts';
 import { readAnswer } from './read.ts';
@@ -96,8 +96,8 @@ function traitsOf(answer: RawAnswer, question: Question): Traits {
 
 /** Data rather than an answer in an envelope: `{"answer": 4}` is the number 4, `{"city": "Paris"}` is data. */
 function isPlainData(text: string): boolean {
-  const value = jsonIn(text);
-  if (value === undefined || value.form < 0.9 || typeof value.value !== 'object' || value.value === null) return false;
+  const value = wholeJson(text);
+  if (value === undefined || typeof value.value !== 'object' || value.value === null) return false;
   return !Object.keys(value.value).some((key) => /^(?:final_?)?answer$/i.test(key));
 }
 

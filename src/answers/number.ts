@@ -3,9 +3,11 @@
  * evaluates an expression of constants (`\frac{3}{4}`, `2\sqrt{3}`, `2^{10}`, `5!`); anything with a variable is no number.
  */
 
+import { withoutTrailing } from './whitespace.ts';
+
 /** What stands between a number's end and the end of its text: `72 clips`, `5 \text{ m}`, `12 cm^2`, `$18 per day`. */
 const UNIT =
-  /^\s*(?:(?:[a-zA-Zµ°€£¥²³]{2,}|[mgshlLJNWVAKCF](?![a-zA-Z]))(?:\s*\^\s*\(?[23]\)?)?[\s/.,;-]*|per\s+|a\s+|[€£¥]\s*|[.,;!]\s*){0,6}$/;
+  /^\s*(?:(?:[a-zA-Zµ°€£¥²³]{2,}(?![a-zA-Zµ°€£¥²³])|[mgshlLJNWVAKCF](?![a-zA-Z]))(?:\s*\^\s*\(?[23]\)?)?[\s/.,;-]*|per\s+|a\s+|[€£¥]\s*|[.,;!]\s*){0,6}$/;
 
 const SCALES: Readonly<Record<string, number>> = { hundred: 1e2, thousand: 1e3, million: 1e6, billion: 1e9, trillion: 1e12 };
 
@@ -31,6 +33,9 @@ const VULGAR: Readonly<Record<string, string>> = {
   '⅞': '7/8',
 };
 
+/** Most numbers, read without much ado: `1,200`, `-3.5`, `$18`, `50%`. */
+const PLAIN_NUMBER = /^\s{0,2}-?\$?(?:\d{1,3}(?:,\d{3}){1,5}|\d{1,15})(?:\.\d{1,15})?%?\s{0,2}$/;
+
 /** Longer texts are not read as one expression: a number that needs more is not an answer. */
 const MAX_EXPRESSION = 400;
 
@@ -39,6 +44,7 @@ const MAX_EXPRESSION = 400;
  * before and a unit after it at most. `50%` is 50: the sign is a unit, because models leave it out as often as not.
  */
 export function parseNumber(text: string): number | null {
+  if (PLAIN_NUMBER.test(text)) return Number(text.replace(/[,$%\s]/g, ''));
   const word = WORDS.indexOf(text.trim().toLowerCase().replace(/[.!]$/, ''));
   if (word >= 0) return word;
   if (text.length > MAX_EXPRESSION || !/[\dπ½⅓⅔¼¾⅕⅖⅗⅘⅙⅛⅜⅝⅞]|\\pi|\\sqrt/.test(text)) return null;
@@ -63,7 +69,7 @@ export function numberKey(value: number): string {
 
 /** The number that the last `=` of a statement leads to (`x = 5`, `2·3 ≈ 6`), or the statement itself is; null when neither. */
 export function resultOf(text: string): number | null {
-  const plain = text.trim().replace(/[.\s]+$/, '');
+  const plain = withoutTrailing(text.trim(), '. \n');
   const right = /^.*(?:=|\\approx|≈|\\equiv)(.*)$/s.exec(plain)?.[1];
   return parseNumber(plain) ?? (right === undefined ? null : parseNumber(right));
 }

@@ -2,6 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import type { AnswerKind } from './answer.ts';
 import { ANSWER_KINDS } from './answer.ts';
+import { optionsOf } from './choice.ts';
 import { readAnswer } from './read.ts';
 
 const key = (text: string, kind: AnswerKind): string | null => readAnswer(text, kind).key;
@@ -195,4 +196,38 @@ test('any text can be read as any kind', () => {
       },
     ),
   );
+});
+
+test('texts of models that ran wild are read in no time', () => {
+  const runs = [
+    ' ',
+    '\n',
+    '.',
+    '!',
+    '"',
+    '{',
+    '[',
+    '(',
+    '1',
+    '-',
+    '$',
+    '\\',
+    'a',
+    'A) ',
+    'answer: ',
+    '"answer": "',
+    '\\boxed{',
+    '\\frac{',
+    '= ',
+    '**',
+    '#### ',
+    'is ',
+  ];
+  for (const run of runs) {
+    const long = run.repeat(Math.ceil(30_000 / run.length));
+    for (const text of [long, `${long}x`, `The answer is${long}`, `5 ${long}1`, `"answer": "${long}`]) {
+      for (const kind of ANSWER_KINDS) readAnswer(text, kind);
+    }
+    optionsOf(`${long}\nA) x\nB) y${long}`);
+  }
 });

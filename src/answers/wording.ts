@@ -1,9 +1,10 @@
 /** Texts as they are compared: exactly, by words, and whether they decline to answer. */
 import { withoutThinking } from './final-statement.ts';
+import { withoutTrailing } from './whitespace.ts';
 
 /** Spaces, quotes, emphasis and a closing full stop do not make another answer; case does (`BOBE` answers another question than `bobe`). */
 export function exactKey(text: string): string {
-  return withoutThinking(text)
+  const plain = withoutThinking(text)
     .normalize('NFKC')
     .replace(/```\w*|[*`]+/g, '')
     .replace(/[“”„«»]/g, '"')
@@ -12,9 +13,8 @@ export function exactKey(text: string): string {
     .trim()
     .replace(/^(?:the\s+)?(?:final\s+)?answer\s*(?:is|:)\s*/i, '')
     .replace(/^(["'])(.*?)\1([.!]?)$/, '$2$3')
-    .replace(/\s*([,;])\s*/g, '$1 ')
-    .replace(/[.!\s]+$/, '')
-    .trim();
+    .replace(/\s*([,;])\s*/g, '$1 ');
+  return withoutTrailing(plain, '.! ').trim();
 }
 
 /** What says "no answer" when a short text begins with it. */
