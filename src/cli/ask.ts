@@ -6,6 +6,7 @@ import type { WireDetails } from '../server/wire/answer.ts';
 import { readEvents, type Api } from './api.ts';
 import { style, type Output } from './output.ts';
 import { watchLoading } from './loading.ts';
+import { printCalls } from './tool-calls.ts';
 
 /** The path of OpenAI's chat completions. */
 export const CHAT = '/v1/chat/completions';
@@ -149,7 +150,7 @@ function createPrinter(output: Output): Printer {
 
 function printRest(output: Output, answer: Asked): void {
   if (answer.text !== '') output.line();
-  for (const call of answer.tool_calls) output.line(`${style('cyan', call.name)}(${call.arguments})`);
+  printCalls(output, answer.tool_calls);
   if (answer.finish_reason === 'length') output.note('(the answer was cut at the longest length; see --max-tokens)');
   for (const { token, logprob } of answer.logprobs)
     output.line(`${(Math.exp(logprob) * 100).toFixed(1).padStart(6)} %  ${JSON.stringify(token)}`);

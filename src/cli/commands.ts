@@ -48,6 +48,7 @@ export function createProgram(start: Start): Command {
   };
   defineServing(program, define);
   defineAsking(program, define);
+  defineTools(program, define);
   defineEval(program, define);
   defineModels(program, define);
   defineWatching(program, define);
@@ -92,12 +93,6 @@ function defineAsking(program: Command, define: Define): void {
     .option('--resume <run>', 'go on with a run that failed');
   defineOrchestrating(run);
   ask(define(program, 'chat [model]', 'talk with a model', () => import('./commands/chat.ts')));
-  const use = program.command('use').description('use a tool');
-  define(use, 'embed', 'print the vectors of texts', () => import('./commands/use-embed.ts'))
-    .option('--text <text>', 'a text; may be given several times. Default: standard input', collected)
-    .option('--model <id>', 'the model; default: the best for embedding')
-    .option('--backend <id>', 'only models of this backend')
-    .option('--dimensions <number>', 'how many numbers a vector has, where the model lets one choose', wholeNumber(1));
 }
 
 /** Options of `run` for models that work together. */
@@ -119,6 +114,38 @@ function defineOrchestrating(run: Command): void {
     .option('--timeout-reasoning <seconds>', 'limit of the reasoning phase', seconds)
     .option('--timeout-verification <seconds>', 'limit of the verification phase', seconds)
     .option('--workflow <roles>', 'the roles of a workflow, in order, separated by commas', names);
+}
+
+function defineTools(program: Command, define: Define): void {
+  const use = program.command('use').description('use a tool');
+  define(use, 'embed', 'print the vectors of texts', () => import('./commands/use-embed.ts'))
+    .option('--text <text>', 'a text; may be given several times. Default: standard input', collected)
+    .option('--model <id>', 'the model; default: the best for embedding')
+    .option('--backend <id>', 'only models of this backend')
+    .option('--dimensions <number>', 'how many numbers a vector has, where the model lets one choose', wholeNumber(1));
+  define(use, 'interpret', 'find the tool calls that a text means, or mend one', () => import('./commands/use-interpret.ts'))
+    .option('--text <text>', 'what a model wrote; default: standard input')
+    .option('--message <file>', 'an assistant’s message, as JSON')
+    .option('--call <file>', 'a call that failed, as JSON or text: it is corrected')
+    .option('--error <text>', 'with --call: what went wrong')
+    .requiredOption('--tools <file>', 'the tools that may be called (OpenAI’s format)');
+  define(use, 'mediate', 'make one model’s answer fit for another', () => import('./commands/use-mediate.ts'))
+    .option('--response <text>', 'what the first model said; default: standard input')
+    .requiredOption('--to <model>', 'the model that is to read it')
+    .option('--context <text>', 'what that model knows already, or is asked')
+    .addOption(new Option('--as <form>', 'what it is to be').choices(['text', 'tool_calls']))
+    .option('--tools <file>', 'the tools that calls may be of')
+    .option('--max-tokens <number>', 'room for it', wholeNumber(1));
+  define(use, 'diagnose', 'say what to do about a failure', () => import('./commands/use-diagnose.ts'))
+    .requiredOption('--phase <name>', 'the phase, role or step that failed')
+    .option('--error <text>', 'what went wrong; default: standard input')
+    .option('--code <code>', 'its code, as in docs/errors.md')
+    .option('--recent-actions <text>', 'what was done before; may be given several times', collected)
+    .option('--state <file>', 'what else is known, as JSON');
+  define(use, 'reinterpret', 'say what an unusable answer was to mean', () => import('./commands/use-reinterpret.ts'))
+    .option('--response <text>', 'the answer; default: standard input')
+    .requiredOption('--failure-reason <text>', 'why it could not be used')
+    .option('--tools <file>', 'the tools that calls may be of');
 }
 
 function defineEval(program: Command, define: Define): void {

@@ -203,6 +203,62 @@ describe('a run that asks', () => {
   });
 });
 
+describe('use', () => {
+  const add = {
+    type: 'function',
+    function: { name: 'add', parameters: { type: 'object', properties: { a: { type: 'integer' } } } },
+  };
+  const tools = () => file('add.json', JSON.stringify([add]));
+
+  it('interprets a text, a message, or a call that failed', async () => {
+    const use = async (...words: string[]) => tutti(['use', 'interpret', '--tools', await tools(), ...words]);
+    const read = await use('--text', 'Well: <tool_call>{"name": "add", "arguments": {"a": 1}}</tool_call>');
+    expect(read).toMatchObject({ status: 0, stdout: 'add({"a":1})\n', stderr: 'parsed, confidence 0.95\n' });
+    const call = { id: 'c1', type: 'function', function: { name: 'add', arguments: '{"a": "2"}' } };
+    const message = await file('message.json', JSON.stringify({ content: null, tool_calls: [call] }));
+    expect((await use('--message', message, '--json')).json).toMatchObject([{ source: 'repaired' }]);
+    const failed = await use('--call', await file('call.txt', 'add(a="3")'), '--error', 'a is no number');
+    expect(failed).toMatchObject({ status: 0, stdout: 'add({"a":3})\n' });
+    expect(await use('--text', 'x', '--error', 'y')).toMatchObject({
+      status: 2,
+      stderr: expect.stringContaining('needs --call'),
+    });
+  });
+
+  it('mediates, through a pipe', async () => {
+    const done = await tutti(['use', 'mediate', '--to', 'up:a'], { input: 'It is 42.' });
+    expect(done).toMatchObject({
+      status: 0,
+      stdout: 'It is 42.\n',
+      stderr: expect.stringMatching(/^as_is, about \d+ tokens\n$/),
+    });
+    const { json } = await tutti(['use', 'mediate', '--to', 'up:a', '--as', 'tool_calls', '--tools', await tools(), '--json'], {
+      input: '{"name": "add", "arguments": {"a": 1}}',
+    });
+    expect(json).toMatchObject([{ action: 'interpreted', tool_calls: [{ function: { name: 'add' } }] }]);
+  });
+
+  it('diagnoses', async () => {
+    const words = ['use', 'diagnose', '--phase', 'reasoning', '--code', 'upstream_rate_limited', '--recent-actions', 'asked a'];
+    const { status, stdout, stderr } = await tutti([...words, '--error', 'slow down']);
+    expect([status, stdout, stderr]).toEqual([
+      0,
+      expect.stringMatching(/^retry_with_changes {2}Wait.*; 5\n.+\n$/),
+      'by the table of first aid\n',
+    ]);
+    const state = await file('state.json', '{"tries": 3}');
+    expect((await tutti([...words, '--json', '--state', state], { input: 'slow down' })).json).toMatchObject([
+      { action: 'retry_with_changes', needs_user: false, source: 'rule' },
+    ]);
+  });
+
+  it('reinterprets', async () => {
+    const words = ['use', 'reinterpret', '--failure-reason', 'no call'];
+    expect(await tutti(words, { input: 'hm' })).toMatchObject({ status: 0, stdout: 'hm\n', stderr: 'nobody made more of it\n' });
+    expect(await tutti(words, { input: ' ' })).toMatchObject({ status: 2, stderr: expect.stringContaining('--response') });
+  });
+});
+
 describe('models', () => {
   it('lists orchestrations with what they do, and aliases', async () => {
     const { stdout } = await tutti(['models']);
