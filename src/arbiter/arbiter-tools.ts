@@ -157,15 +157,19 @@ export class Toolbox {
     return { call, tool, action };
   }
 
-  /** The tool that a written name means: exactly, or as `readAnswer` reads it, or `coding` for `consult_coding`. */
+  /** The tool that a written name means: exactly, by other case and separators, or `coding` and `consult_codnig` for `consult_coding`. */
   #find(written: string): readonly [name: string, offered: Offered | undefined] {
-    for (const name of [written, `consult_${written}`]) {
-      const offered = this.#offered.get(name);
-      if (offered !== undefined) return [name, offered];
-    }
+    const names = [...this.#offered.keys()];
     const loose = (name: string): string => name.toLowerCase().replaceAll(/[^a-z0-9]+/g, '');
-    const found = [...this.#offered].find(([name]) => loose(name) === loose(written));
-    return found ?? [written, undefined];
+    const bare = written.replace(/^consult[_.-]?/i, '');
+    const words = this.#specialistNames.map(toolWord);
+    // Where there is one specialist only, whoever consults anybody consults that one.
+    const specialist = words.length === 1 && bare !== written ? words[0] : nearest(bare, words, 1)[0];
+    const found =
+      names.find((name) => name === written) ??
+      names.find((name) => loose(name) === loose(written)) ??
+      (specialist === undefined ? undefined : names.find((name) => name.endsWith(`consult_${specialist}`)));
+    return [found ?? written, found === undefined ? undefined : this.#offered.get(found)];
   }
 
   #action(offered: Offered, given: JsonObject, question: string): ArbiterAction {

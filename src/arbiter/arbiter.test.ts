@@ -116,6 +116,7 @@ describe('an arbiter that leads', () => {
   it.each<[string, MemberAnswer]>([
     ['by consult_specialist', calls(calling('consult_specialist', { specialist: 'Coding', query: 'A part of it' }))],
     ['by a name that is almost right', calls(calling('consultCoding', { query: 'A part of it' }))],
+    ['by a name with a slip', calls(calling('consult_codnig', { query: 'A part of it' }))],
     ['by the bare name', calls(calling('coding', { query: 'A part of it' }))],
     [
       'in its text',
@@ -571,6 +572,14 @@ describe('a member that may consult others', () => {
     expect(namesOf(inputsOf(outcome, 'writer')[0])).toEqual(['consult_expert', 'consult_critic']);
     expect(inputsOf(outcome, 'other')[0]).toMatchObject({ temperature: 0 });
     expect(inputsOf(outcome, 'writer')[0]?.messages).toEqual([{ role: 'user', content: 'question?' }]);
+  });
+
+  it('reaches the only one by any name', async () => {
+    const { definition, config: only } = withConsult('writer', ['expert']);
+    const outcome = await runScripted(definition, only, {
+      members: { writer: [consult('math', 'What?'), 'So.'], expert: 'That.' },
+    });
+    expect(keysOf(outcome)).toEqual(['answer', 'expert', 'answer.2']);
   });
 
   it('fails as itself: nobody stands in for it', async () => {
