@@ -39,8 +39,6 @@ export const interpretRequest = z
   .refine((body) => [body.text, body.message, body.call].filter((given) => given !== undefined).length === 1, {
     message: 'give exactly one of text, message and call',
   });
-/** The body of `POST /api/tools/interpret`. */
-export type InterpretRequest = z.infer<typeof interpretRequest>;
 
 /** Schema of the answer of `POST /api/tools/interpret`. */
 export const interpretAnswer = z.object({
@@ -53,5 +51,3 @@ export const interpretAnswer = z.object({
   /** Calls that were left out, and why. */
   problems: z.array(z.object({ name: z.string(), message: z.string() })),
 });
-/** The answer of `POST /api/tools/interpret`. */
-export type InterpretAnswer = z.infer<typeof interpretAnswer>;

@@ -28,6 +28,8 @@ export class ToolIndex {
   readonly #loose = new Map<string, KnownTool | null>();
   /** By the last segment of a dotted name. */
   readonly #last = new Map<string, KnownTool | null>();
+  /** All spellings and prefixes, loosely: what a name may begin with. */
+  readonly #beginnings: readonly string[];
   /** Whether misspelt names are found, too. */
   readonly respells: boolean;
 
@@ -39,6 +41,7 @@ export class ToolIndex {
       add(this.#loose, loosely(tool.name), tool);
       if (tool.name.includes('.')) add(this.#last, loosely(lastSegment(tool.name)), tool);
     }
+    this.#beginnings = [...this.#loose.keys(), ...this.#last.keys(), ...PREFIXES];
   }
 
   /**
@@ -65,15 +68,12 @@ export class ToolIndex {
     return this.find(name) !== null;
   }
 
-  /** Whether a word may become the name of a tool when more is written. */
+  /** Whether a word may become the name of a tool when more is written. Asked for every letter of a stream. */
   mayBecomeName(word: string): boolean {
     const loose = loosely(word);
-    const short = loosely(word.replace(PREFIX, ''));
-    const known = [...this.#loose.keys(), ...this.#last.keys()];
-    return (
-      known.some((name) => name.startsWith(loose) || name.startsWith(short)) ||
-      PREFIXES.some((prefix) => prefix.startsWith(loose))
-    );
+    for (const name of this.#beginnings) if (name.startsWith(loose)) return true;
+    const short = word.replace(PREFIX, '');
+    return short !== word && this.mayBecomeName(short);
   }
 
   /** Whether a written name means a tool by more than its last segment: what may be looked for inside other text. */
@@ -131,6 +131,7 @@ function knownTool(definition: ToolDefinition): KnownTool {
 }
 
 function loosely(name: string): string {
+  if (/^[a-z\d]*$/.test(name)) return name;
   return name.replaceAll(/[\s._\-/:\\]+/g, '').toLowerCase();
 }
 

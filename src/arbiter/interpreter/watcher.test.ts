@@ -90,6 +90,17 @@ test('without tools everything is shown at once', () => {
   expect(watch(['<tool_call>{"na', 'me": "f"}'], [])).toEqual({ shown: '<tool_call>{"name": "f"}', rest: '', calls: [] });
 });
 
+// Each would take minutes if the time for a letter grew with what came before: then the test runs into its limit.
+test.each(['[', '{', '"', 'a', '"a', ' ', '\n', '<', '`', '```\n', 'roll_dice ', 'roll_dice\n', 'Action: ', '- ', 'a. b: '])(
+  'a long stream of nothing but %j is shown, letter for letter',
+  (piece) => {
+    const text = piece.repeat(40_000 / piece.length);
+    const { shown, rest, calls } = watch(letters(text));
+    expect(shown + rest === text).toBe(true);
+    expect(calls).toEqual([]);
+  },
+);
+
 test('however the text is cut, the same is shown and the same calls are found', () => {
   const piece = fc.constantFrom(
     'Let me see. ', '\n', ' ', 'roll_dice', '(sides=6)', '[', ']', '{"name": "roll_dice", ', '"arguments": {"sides": 6}}', '<tool_call>', '</tool_call>', '```', '```python\n', 'Action: ',

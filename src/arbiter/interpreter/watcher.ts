@@ -35,12 +35,24 @@ const THOUGHT_END = /<\/(?:think|thinking|thought|scratchpad|reasoning|reflectio
 const LINE_LEAD = /^\s*(?:[-*•>]\s+|\d+[.)]\s+)?[`*]*$/;
 const SENTENCE_LEAD = /[.!?:]\s+[`*]*$/;
 const LONGEST_LEAD = 100;
+const WORD = Array.from('abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_');
+/** What a name, an object, a string or a fence begins with. */
+const BEGINS: ReadonlySet<string> = new Set([...WORD, ...'{`\'"(*']);
+/** Before a character: it is inside of a word. */
+const INSIDE: ReadonlySet<string> = new Set([...WORD, '.']);
+/** Between a lead and a call. */
+const SIGNS: ReadonlySet<string> = new Set(' \t\n\r`*');
+/** What the leads end with, blanks and signs aside. */
+const LEAD_ENDS: ReadonlySet<string> = new Set('.!?:-•>)');
 /** Keys by which an object may be a call. */
 const KEYS = new Set([
   'name', 'tool', 'tool_name', 'function', 'function_name', 'function_call', 'action', 'tool_calls', 'tool_call', 'function_calls', 'calls', 'arguments', 'parameters', 'args', 'type',
   'id', 'recipient_name', 'tool_uses', 'thought', 'toolname', 'functioncall', 'toolcalls',
 ]); // prettier-ignore
 const REACT = ['action', 'tool', 'function', 'toolname', 'functionname'];
+/** More blanks and brackets in a row, or letters in a name, than calls have. */
+const LONGEST_SIGNS = 64;
+const LONGEST_NAME = 128;
 /** A fence that is still open after so many characters is a listing. */
 const LONGEST_FENCE = 8000;
 
@@ -137,15 +149,19 @@ export class ToolCallWatcher {
   }
 
   #mayBegin(c: string): boolean {
-    if ('<[✿'.includes(c)) return true;
-    if (!/[\w{`'"(*]/.test(c)) return false;
-    if (/\w/.test(c) && /[\w.]/.test(this.#text.charAt(this.#at - 1))) return false;
-    return this.#atLead();
+    if (c === '<' || c === '[' || c === '✿') return true;
+    return BEGINS.has(c) && !INSIDE.has(this.#text.charAt(this.#at - 1)) && this.#atLead();
   }
 
+  /** Whether a call may begin here, by what stands before it on the line. */
   #atLead(): boolean {
     const start = this.#state === 'doubt' ? this.#start : this.#at;
-    const line = this.#text.slice(Math.max(this.#lineStart, start - LONGEST_LEAD), start);
+    const from = Math.max(this.#lineStart, start - LONGEST_LEAD);
+    // Most words are in the middle of a sentence: told by a glance.
+    let before = start - 1;
+    while (before >= from && SIGNS.has(this.#text.charAt(before))) before--;
+    if (before >= from && !LEAD_ENDS.has(this.#text.charAt(before))) return false;
+    const line = this.#text.slice(from, start);
     return SENTENCE_LEAD.test(line) || (start - this.#lineStart <= LONGEST_LEAD && LINE_LEAD.test(line));
   }
 
@@ -174,7 +190,6 @@ export class ToolCallWatcher {
   /** `f(`, `f {`, `f` and an object on the next line; `Action: f`. */
   #nameVerdict(text: string): Verdict {
     const [, name = '', behind = ''] = /^((?:[\w.-]|\\)+)([\s\S]*)$/.exec(text) ?? [];
-    const known = this.#tools.isName(plainName(name));
     const react = REACT.includes(name.toLowerCase());
     if (behind === '')
       return this.#tools.mayBecomeName(plainName(name)) || REACT.some((word) => word.startsWith(name.toLowerCase()))
@@ -187,16 +202,16 @@ export class ToolCallWatcher {
       return /^[`*]*[ \t]*$/.test(end) ? 'wait' : 'no';
     }
     if (react && ' name:'.startsWith(behind.toLowerCase())) return 'wait';
-    if (!known) return 'no';
+    if (!this.#tools.isName(plainName(name))) return 'no';
     const sign = /^[\s:=`*]*/.exec(behind)?.[0] ?? '';
-    if (sign === behind) return 'wait';
+    if (sign === behind) return sign.length < LONGEST_SIGNS ? 'wait' : 'no';
     return /[({]/.test(behind.charAt(sign.length)) ? 'call' : 'no';
   }
 
   /** Brackets and quotes, then a known name or a key of a call. */
   #bracketVerdict(text: string): Verdict {
     const [, opening = '', word = '', behind = ''] = /^([[({'"`*\s]*)((?:[\w.-]|\\)*)([\s\S]*)$/.exec(text) ?? [];
-    if (behind === '') return 'wait';
+    if (behind === '') return opening.length < LONGEST_SIGNS && word.length <= LONGEST_NAME ? 'wait' : 'no';
     if (word === '') return 'no';
     if (opening.includes('{') && KEYS.has(word.toLowerCase())) return 'call';
     if (/[[({]/.test(opening) && this.#tools.isFullName(plainName(word))) return 'call';
