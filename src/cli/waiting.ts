@@ -57,6 +57,7 @@ export const readFromTerminal: ReadReply = async (signal) => {
       if (line.trim() !== '') return line;
       stderr.write('> ');
     }
+    stderr.write('\n'); // the cursor stands behind the prompt
     return null;
   } finally {
     lines.close();

@@ -38,7 +38,12 @@ describe('a conversation', () => {
     });
     const { json: said } = await call(harness, `${path}/respond`, { model: 'fake:a' });
     expect(said).toEqual({ id: 'm2', model: 'fake:a', response: 'The answer is 42.', tool_calls: [], confidence: null });
-    await call(harness, `${path}/messages`, { from: 'fake:a', to: 'second', message: 'The answer is 42.', include_history: true });
+    await call(harness, `${path}/messages`, {
+      from: 'fake:a',
+      to: 'second',
+      message: 'The answer is 42.',
+      include_history: true,
+    });
     expect((await call(harness, `${path}/respond`, { model: 'second' })).json).toMatchObject({ response: 'The answer is 41.' });
     const whole = (await call(harness, path)).json;
     expect(whole).toMatchObject({
@@ -69,7 +74,9 @@ describe('a conversation', () => {
     const { status, json } = await call(harness, `/${id}/fork`, { message: 'm1' });
     expect([status, json]).toMatchObject([201, { forked_from: { conversation: id, message: 'm1' }, history: [{ id: 'm1' }] }]);
     expect(json.id).not.toBe(id);
-    expect((await call(harness, `/${json.id}/respond`, { model: 'fake:a' })).json).toMatchObject({ response: 'The answer is 42.' });
+    expect((await call(harness, `/${json.id}/respond`, { model: 'fake:a' })).json).toMatchObject({
+      response: 'The answer is 42.',
+    });
     expect((await call(harness, `/${id}/fork`, { message: 'm9' })).json).toMatchObject({ error: { code: 'invalid_request' } });
   });
 

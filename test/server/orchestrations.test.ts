@@ -3,8 +3,11 @@ import type OpenAI from 'openai';
 import { describe, expect, it } from 'vitest';
 import { z } from 'zod';
 import { TuttiError } from '../../src/errors/error.ts';
+import { collectKinds } from '../../src/composition/kinds.ts';
+import { shapeOf } from '../../src/config/walk.ts';
 import { deferred } from '../../src/lib/deferred.ts';
 import { parseSse } from '../../src/lib/sse.ts';
+import { callFields } from '../../src/server/rest/orchestrated.ts';
 import { chatChunk, type ChatChunk } from '../../src/server/wire/chat.ts';
 import type { CallOverrides } from '../../src/contracts/orchestrated.ts';
 import { partsOf, type StrategyContext } from '../../src/contracts/strategy.ts';
@@ -190,6 +193,42 @@ describe('an orchestration that comes with the request', () => {
     });
     const { status, json } = await post(harness, '/api/inference/orchestrated', { ...given, input: 'x' });
     expect([status < 500, json]).toMatchObject([true, { error: { param, message } }]);
+  });
+});
+
+describe('the keys of a strategy', () => {
+  const kept = ['tools', 'context', 'verification', 'confidence', 'steps'];
+
+  it('are told apart from those of a call', () => {
+    for (const [strategy, { config }] of collectKinds([]).strategies) {
+      const own = Object.keys(shapeOf(config) ?? {}).filter((key) => key !== 'strategy');
+      expect(
+        own.filter((key) => Object.hasOwn(callFields, key)),
+        strategy,
+      ).toEqual([]);
+    }
+  });
+
+  it.each([
+    [{ tools: ['escalate_to_user'], context: ['vision'], verification: 'fake:echo', confidence: 'auto', steps: ['code'] }, kept],
+    [{ tools: [], context: 'It is Friday.', verification: false, confidence: true, steps: true }, ['tools']],
+  ])('are its own by their type, where a call has them, too: %j', async (given, own) => {
+    const got: unknown[] = [];
+    const taking = {
+      strategy: 'taking',
+      config: z.looseObject({ strategy: z.literal('taking') }),
+      describe: () => ({ members: [], operations: ['chat'] }),
+      async *run({ config, options }: StrategyContext<object>) {
+        got.push(Object.keys(config).filter((key) => key !== 'strategy'));
+        const answer = { text: 'x', reasoning: null, toolCalls: [], finishReason: 'stop' as const, confidence: null };
+        yield* partsOf(answer, options.step);
+      },
+    };
+    await using harness = await startServer({
+      tutti: { plugins: [{ apiVersion: 1, name: 'taking', strategies: [taking] }] },
+    });
+    const { status } = await post(harness, '/api/inference/orchestrated', { strategy: 'taking', input: 'x', ...given });
+    expect([status, got]).toEqual([200, [own]]);
   });
 });
 

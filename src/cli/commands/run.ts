@@ -94,7 +94,7 @@ async function answer(api: Api, context: CommandContext, request: AskRequest, op
     details = asked.tutti;
     if (output.json) output.data(asked);
     if (!isWaiting(asked)) return 0;
-    if (asked.run_id !== null) output.note(howToReply(api, asked.run_id));
+    if (asked.run_id !== null && !signal.aborted) output.note(howToReply(api, asked.run_id));
     return WAITING;
   } catch (error) {
     // An error before the first byte of the answer carries its run itself.

@@ -15,15 +15,25 @@ const { capability, backend, priority, timeout, complexity, requires_speed, meta
 const { available_tools, web_search_query, workflow, members, budget, timeouts } = tuttiSettings.shape;
 const { context, verification, confidence, steps } = tuttiSettings.shape;
 
-/** Fields that belong to the call, whatever the strategy. */
-const callFields = {
+const { tools, ...answering } = answerFields;
+
+/** Fields that belong to the call, whatever the strategy: none has such a key. */
+export const callFields = {
   input: runInput,
-  ...answerFields,
+  ...answering,
   ...{ backend, priority, timeout, complexity, requires_speed, metadata, available_tools, web_search_query, workflow },
   stream,
 };
-/** Names that strategies have, too. Of this type they belong to the call, of any other to the strategy. */
-const sharedFields = { context, verification, confidence, steps };
+const sharedFields = { tools, context, verification, confidence, steps };
+/** Names that strategies have, too: which values of them are the call's. */
+const isCalls: Readonly<Record<keyof typeof sharedFields, (value: unknown) => boolean>> = {
+  // An arbiter's own tools are names.
+  tools: (value) => !Array.isArray(value) || value.some((tool) => typeof tool !== 'string'),
+  context: (value) => typeof value === 'string',
+  verification: (value) => typeof value === 'boolean',
+  confidence: (value) => typeof value === 'boolean',
+  steps: (value) => typeof value === 'boolean',
+};
 /** What a configured orchestration has of its own, and a call may change; given with a strategy it is the strategy's. */
 const changedFields = { members, budget, timeouts };
 
@@ -103,8 +113,7 @@ function split(body: OrchestratedBody): [Record<string, unknown>, Record<string,
   const own: Record<string, unknown> = {};
   for (const [key, value] of Object.entries(body)) {
     const isOurs =
-      Object.hasOwn(callFields, key) ||
-      (Object.hasOwn(sharedFields, key) && sharedFields[key as keyof typeof sharedFields].safeParse(value).success);
+      Object.hasOwn(callFields, key) || (Object.hasOwn(sharedFields, key) && isCalls[key as keyof typeof sharedFields](value));
     (isOurs ? ours : own)[key] = value;
   }
   return [ours, own];
