@@ -89,12 +89,14 @@ export function plot(rows: readonly Row[]): string {
     `<polyline class="frontier" points="${frontier(marks)
       .map(({ row, cost }) => `${round(x.at(cost))},${round(y.at(row.accuracy))}`)
       .join(' ')}"/>`,
-    ...marks.map(({ row, cost }, i) => markOf(row, { x: x.at(cost), y: y.at, label: labels[i] ?? 0 })),
+    ...marks.map(({ row, cost }) => markOf(row, { x: x.at(cost), y: y.at })),
+    // After all marks, so that none covers a name.
+    ...marks.map(({ row, cost }, i) => labelOf(row, { x: x.at(cost), y: y.at(row.accuracy), label: labels[i] ?? 0 })),
     '</svg>',
   ].join('\n');
 }
 
-function markOf(row: Row, at: { readonly x: number; readonly y: (accuracy: number) => number; readonly label: number }): string {
+function markOf(row: Row, at: { readonly x: number; readonly y: (accuracy: number) => number }): string {
   const [x, y] = [round(at.x), round(at.y(row.accuracy))];
   const tip = `${row.target.name}: ${(row.accuracy * 100).toFixed(1)} % right (${(row.low * 100).toFixed(1)}–${(row.high * 100).toFixed(1)})`;
   const shape =
@@ -105,10 +107,13 @@ function markOf(row: Row, at: { readonly x: number; readonly y: (accuracy: numbe
     `<g class="${row.target.kind}"><title>${escapeText(tip)}</title>`,
     `<line class="interval" x1="${x}" x2="${x}" y1="${round(at.y(row.low))}" y2="${round(at.y(row.high))}"/>`,
     shape,
-    `<line class="leader" x1="${x + 8}" y1="${y}" x2="${x + 16}" y2="${round(at.label)}"/>`,
-    text(x + LABEL_OFFSET, at.label + 4, row.target.name, 'start', 'label'),
     '</g>',
   ].join('');
+}
+
+function labelOf({ target }: Row, { x, y, label }: { readonly x: number; readonly y: number; readonly label: number }): string {
+  const leader = `<line class="leader" x1="${round(x + 8)}" y1="${round(y)}" x2="${round(x + 16)}" y2="${round(label)}"/>`;
+  return leader + text(x + LABEL_OFFSET, label + 4, target.name, 'start', 'label');
 }
 
 /** Where the text of a mark would stand, if nothing else were in the way. */
