@@ -37,7 +37,7 @@ const SENTENCE_LEAD = /[.!?:]\s+[`*]*$/;
 const LONGEST_LEAD = 100;
 const WORD = Array.from('abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_');
 /** What a name, an object, a string or a fence begins with. */
-const BEGINS: ReadonlySet<string> = new Set([...WORD, ...'{`\'"(*']);
+const BEGINS: ReadonlySet<string> = new Set([...WORD, '{', '`', "'", '"', '(', '*']);
 /** Before a character: it is inside of a word. */
 const INSIDE: ReadonlySet<string> = new Set([...WORD, '.']);
 /** Between a lead and a call. */
