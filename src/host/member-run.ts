@@ -8,6 +8,7 @@ import { addUsage, type Usage } from '../contracts/usage.ts';
 import type { ModelId, StepPath } from '../contracts/vocabulary.ts';
 import { TuttiError } from '../errors/error.ts';
 import { deferred } from '../lib/deferred.ts';
+import { LinkedAbort } from '../lib/linked-abort.ts';
 import type { JournalEntry } from './journal.ts';
 
 export interface MemberRunOptions {
@@ -19,8 +20,8 @@ export interface MemberRunOptions {
   readonly own: StepPath;
   /** Starts the call. Nothing happens before. */
   readonly start: (signal: AbortSignal) => AsyncIterable<Part>;
-  /** Aborted when the strategy is over. */
-  readonly signal: AbortSignal;
+  /** Any of them stops it. */
+  readonly signals: readonly AbortSignal[];
   readonly timeoutMs: number | undefined;
   /** Gets every part that is not the answer's. With `tellContent` the answer's, too: for those who watch members at work. */
   readonly trace: (part: Part) => void;
@@ -41,6 +42,7 @@ export class MemberRun implements ChildRun {
   readonly #trace: Part[] = [];
   readonly #over = deferred<void>();
   #taken = false;
+  #hasEnded = false;
   /** Ended well, so that `answer` needs no iteration. */
   #complete = false;
   #startedAt = 0;
@@ -57,9 +59,14 @@ export class MemberRun implements ChildRun {
     this.#model = options.target;
   }
 
-  /** Settles when the call has ended, in whatever way; at once when it was never started. */
+  /** Whether it was started and has not ended. */
+  get isWorking(): boolean {
+    return this.#taken && !this.#hasEnded;
+  }
+
+  /** Settles when the call has ended, in whatever way; of a call that was started. */
   get ended(): Promise<void> {
-    return this.#taken ? this.#over.promise : Promise.resolve();
+    return this.#over.promise;
   }
 
   async answer(): Promise<ChildAnswer> {
@@ -95,11 +102,11 @@ export class MemberRun implements ChildRun {
   async *#live(): AsyncGenerator<Part> {
     const { own, step, trace, tellContent } = this.#options;
     this.#startedAt = this.#options.clock.monotonic();
-    const stop = new AbortController();
+    using stop = new LinkedAbort(...this.#options.signals);
     using _timer = this.#timeout(stop);
     let finish: FinishPart | null = null;
     try {
-      for await (const part of this.#options.start(AbortSignal.any([this.#options.signal, stop.signal]))) {
+      for await (const part of this.#options.start(stop.signal)) {
         if (part.step !== step || !(isContent(part) || part.type === 'finish')) {
           this.#look(part);
           if (part.type !== 'progress') this.#trace.push(part);
@@ -119,15 +126,17 @@ export class MemberRun implements ChildRun {
       throw error;
     } finally {
       // The strategy left the iteration.
-      if (this.#error === null && finish === null)
-        this.#end(new TuttiError('cancelled', `${this.key} was not needed any more.`), null);
-      stop.abort(new TuttiError('cancelled', `${this.key} was not needed any more.`));
+      if (this.#error === null && finish === null) {
+        const error = new TuttiError('cancelled', `${this.key} was not needed any more.`);
+        this.#end(error, null);
+        stop.abort(error);
+      }
     }
     this.#end(null, { answer: this.#draft.answer(this.key, this.#model, this.#usage), trace: this.#trace });
     yield finish;
   }
 
-  #timeout(stop: AbortController): Disposable | undefined {
+  #timeout(stop: LinkedAbort): Disposable | undefined {
     const { timeoutMs, clock } = this.#options;
     if (timeoutMs === undefined || !Number.isFinite(timeoutMs)) return undefined;
     return clock.after(timeoutMs, () =>
@@ -146,6 +155,7 @@ export class MemberRun implements ChildRun {
     if (this.#startedAt > 0) this.#ms = this.#options.clock.monotonic() - this.#startedAt;
     if (error !== null) this.#error = { code: error.code, message: error.message, retryable: error.retryable };
     else this.#complete = true;
+    this.#hasEnded = true;
     this.#options.onEnd(this, entry);
     this.#over.resolve();
   }

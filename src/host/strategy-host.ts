@@ -21,6 +21,7 @@ import type {
 import type { Capability, ModelId, StepPath } from '../contracts/vocabulary.ts';
 import { TuttiError } from '../errors/error.ts';
 import { Channel } from '../lib/channel.ts';
+import { LinkedAbort } from '../lib/linked-abort.ts';
 import { followUp, type Author } from './authors.ts';
 import { Journal } from './journal.ts';
 import { MemberRun } from './member-run.ts';
@@ -61,12 +62,10 @@ export interface StrategyRunOptions {
 
 /** The strategy's parts and those of all steps below it. Nothing happens before the first is asked for. */
 export async function* runStrategy(run: StrategyRunOptions): AsyncGenerator<Part> {
-  const { options } = run;
   checkOverrides(run);
-  const stop = new AbortController();
-  const leave = (): void => stop.abort(new TuttiError('cancelled', 'The caller left before the answer was complete.'));
-  const out = new Channel<Part>(leave);
-  const host = new StrategyHost(run, AbortSignal.any([options.signal, stop.signal]), (part) => out.push(part));
+  using stop = new LinkedAbort(run.options.signal);
+  const out = new Channel<Part>(() => stop.abort(new TuttiError('cancelled', 'The caller left before the answer was complete.')));
+  const host = new StrategyHost(run, stop, (part) => out.push(part));
   const work = (async () => {
     try {
       for await (const part of host.parts()) out.push(part);
@@ -103,16 +102,17 @@ class StrategyHost implements StrategyContext<unknown> {
   readonly #run: StrategyRunOptions;
   readonly #journal: Journal;
   readonly #emit: (part: Part) => void;
-  readonly #over = new AbortController();
+  readonly #over: LinkedAbort;
   readonly #children = new Map<string, MemberRun>();
   readonly #shown = new Map<string, unknown>();
   readonly #questions = new Set<string>();
 
-  constructor(run: StrategyRunOptions, signal: AbortSignal, emit: (part: Part) => void) {
+  constructor(run: StrategyRunOptions, stop: LinkedAbort, emit: (part: Part) => void) {
     this.#run = run;
     this.#emit = emit;
     this.#journal = run.journal ?? new Journal();
-    this.signal = AbortSignal.any([signal, this.#over.signal]);
+    this.#over = stop;
+    this.signal = stop.signal;
     this.overrides = run.overrides ?? {};
     this.random = seeded(run.seed);
   }
@@ -152,7 +152,7 @@ class StrategyHost implements StrategyContext<unknown> {
       own,
       start: (signal) =>
         effects.callMember(target, request, this.#optionsFor(step, options, request, signal), options.role ?? key),
-      signal: options.signal === undefined ? this.signal : AbortSignal.any([this.signal, options.signal]),
+      signals: options.signal === undefined ? [this.signal] : [this.signal, options.signal],
       timeoutMs: options.timeoutMs,
       trace: this.#emit,
       tellContent,
@@ -228,8 +228,10 @@ class StrategyHost implements StrategyContext<unknown> {
 
   /** Stops what is still at work, and waits for it. */
   async stop(): Promise<void> {
+    const working = Array.from(this.#children.values()).filter((child) => child.isWorking);
+    if (working.length === 0) return;
     this.#over.abort(new TuttiError('cancelled', 'The answer was given without it.'));
-    await Promise.all(Array.from(this.#children.values(), (child) => child.ended));
+    await Promise.all(working.map((child) => child.ended));
   }
 }
 
