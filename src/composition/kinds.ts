@@ -15,6 +15,7 @@ import { ensembleStrategy } from '../strategies/ensemble.ts';
 import { fallbackStrategy } from '../strategies/fallback.ts';
 import { handoffStrategy } from '../strategies/handoff.ts';
 import { phasedStrategy } from '../strategies/phased.ts';
+import { pipelineStrategy } from '../strategies/pipeline.ts';
 import { raceStrategy } from '../strategies/race.ts';
 import type { Kinds } from './config-schema.ts';
 
@@ -28,6 +29,7 @@ const BACKENDS: readonly AnyBackendDefinition[] = [
 const STRATEGIES: readonly AnyStrategyDefinition[] = [
   fallbackStrategy,
   handoffStrategy,
+  pipelineStrategy,
   consensusStrategy,
   ensembleStrategy,
   phasedStrategy,
