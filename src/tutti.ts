@@ -24,6 +24,7 @@ import type { Principal } from './contracts/principal.ts';
 import type { ModelId, RunId } from './contracts/vocabulary.ts';
 import { TuttiError } from './errors/error.ts';
 import type { ConversationOptions } from './arbiter/conversation.ts';
+import { isSmall } from './arbiter/team.ts';
 import { collectAnswer } from './composition/answer.ts';
 import {
   createAssistants,
@@ -350,7 +351,11 @@ export class Tutti implements AsyncDisposable {
    * const { response } = await talk.respond('embedded:mini-a');
    */
   conversation(options: ConversationOptions, who: { readonly principal?: Principal } = {}): LedConversation {
-    return this.conversations.start(options, who);
+    const { arbiter, limits } = options;
+    const target = typeof arbiter === 'object' ? arbiter?.model : arbiter;
+    // One that is too small to judge would review at random.
+    const arbiterReviewsAll = !isSmall(target === undefined ? null : this.#system.describe(target));
+    return this.conversations.start({ ...options, limits: { arbiterReviewsAll, ...limits } }, who);
   }
 
   // --- Models -----------------------------------------------------------------------------------------------------------

@@ -43,11 +43,16 @@ async function* perform<T>(
   done: (value: T) => void,
 ): AsyncGenerator<Part> {
   const used = new Map<string, number>();
-  const { value, text } = await work.run(async (target, input, { key = 'ask', signal: own } = {}) => {
+  const { value, text } = await work.run(async (target, input, { key = 'ask', signal: own, consult } = {}) => {
     const count = (used.get(key) ?? 0) + 1;
     used.set(key, count);
     const stop = own === undefined ? signal : AbortSignal.any([signal, own]);
-    return call(count === 1 ? key : `${key}#${count}`, target, { operation: 'chat', input }, { signal: stop }).answer();
+    return call(
+      count === 1 ? key : `${key}#${count}`,
+      target,
+      { operation: 'chat', input, ...(consult !== undefined && { consult }) },
+      { signal: stop },
+    ).answer();
   });
   done(value);
   const { step } = options;

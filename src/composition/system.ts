@@ -10,6 +10,7 @@ import { join } from 'node:path';
 import type { Backend } from '../contracts/backend.ts';
 import type { Clock } from '../contracts/clock.ts';
 import type { Logger } from '../contracts/logger.ts';
+import type { ModelDescriptor } from '../contracts/model.ts';
 import type { Plugin } from '../contracts/plugin.ts';
 import type { BackendId, ModelId } from '../contracts/vocabulary.ts';
 import { TuttiError } from '../errors/error.ts';
@@ -40,6 +41,7 @@ import type { TuttiOptions } from './options.ts';
 import { Orchestration } from './orchestration.ts';
 import { checkPlugin, loadPlugin, type LoadedPlugin } from './plugins.ts';
 import { withEnvironment } from './providers.ts';
+import { describeTarget } from './route-request.ts';
 import { readSettings, type Settings } from './settings.ts';
 
 /** How often idle memory is looked at. Milliseconds. */
@@ -171,6 +173,11 @@ export class System implements AsyncDisposable {
       mediator: this.#known(mediator.model),
       failures: this.#known(failures.model),
     };
+  }
+
+  /** null where the name is several models', or nobody's. */
+  describe(target: string): ModelDescriptor | null {
+    return describeTarget(this.registry, target);
   }
 
   /** Tokens of a model's context; null when they are not known. */
