@@ -1,5 +1,6 @@
 /** The commands and their options. Each command's module is loaded when it is called. `docs/cli.md` is held against this. */
 import { Command, Option } from 'commander';
+import { ANSWER_KINDS } from '../answers/answer.ts';
 import { version } from '../version.ts';
 import type { CommandContext, GlobalOptions } from './context.ts';
 import { collected, names, numberIn, pricesOf, wholeNumber } from './option-values.ts';
@@ -154,7 +155,7 @@ function defineEval(program: Command, define: Define): void {
     .option('--orchestrations <names>', 'orchestrations, separated by commas', names)
     .addOption(
       new Option('--answer <kind>', 'how answers are compared with the right one')
-        .choices(['auto', 'exact', 'number', 'choice', 'json', 'tool_call', 'semantic'])
+        .choices(['auto', ...ANSWER_KINDS])
         .default('auto'),
     )
     .option('--limit <number>', 'ask only so many items, chosen by chance', wholeNumber(1))

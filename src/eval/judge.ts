@@ -1,5 +1,5 @@
 /** Whether a reply is right: compared with the right answers by kind, as votes compare answers with each other. */
-import { ANSWER_KINDS, type AnswerKind, type Reading } from '../answers/answer.ts';
+import type { AnswerKind, Reading } from '../answers/answer.ts';
 import { optionsOf, type Option } from '../answers/choice.ts';
 import { jsonIn } from '../answers/data.ts';
 import { parseNumber } from '../answers/number.ts';
@@ -10,8 +10,7 @@ import type { Judge, Reply } from './evaluate.ts';
 import type { EvalItem } from './items.ts';
 
 /** `auto`: by what the right answer is, item by item. */
-export const JUDGE_KINDS = ['auto', ...ANSWER_KINDS] as const;
-export type JudgeKind = (typeof JUDGE_KINDS)[number];
+export type JudgeKind = 'auto' | AnswerKind;
 
 /**
  * A judge for answers of a kind. An item whose right answer is to decline ("I don't know.") wants any way of declining; one
