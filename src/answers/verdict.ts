@@ -53,6 +53,14 @@ export function confidenceOfVerdict({ verdict }: Verdict, verifier: Confidence |
   return { score, method: 'verifier', calibrated: false };
 }
 
+/** The least number of words that tell more than yes or no. */
+const MIN_REMARK_WORDS = 4;
+
+/** What the author of a rejected answer can learn from: '' where the verifier says no more than that it is wrong. */
+export function remarksOf({ reason }: Verdict): string {
+  return reason.split(/\s+/).length < MIN_REMARK_WORDS ? '' : reason;
+}
+
 interface Reading {
   readonly verdict: Verdict['verdict'];
   readonly reason: string;

@@ -17,6 +17,7 @@ import { handoffStrategy } from '../strategies/handoff.ts';
 import { phasedStrategy } from '../strategies/phased.ts';
 import { pipelineStrategy } from '../strategies/pipeline.ts';
 import { raceStrategy } from '../strategies/race.ts';
+import { workflowStrategy } from '../strategies/workflow.ts';
 import type { Kinds } from './config-schema.ts';
 
 const BACKENDS: readonly AnyBackendDefinition[] = [
@@ -33,6 +34,7 @@ const STRATEGIES: readonly AnyStrategyDefinition[] = [
   consensusStrategy,
   ensembleStrategy,
   phasedStrategy,
+  workflowStrategy,
   raceStrategy,
   abStrategy,
   arbiterStrategy,

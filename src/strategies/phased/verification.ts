@@ -3,7 +3,7 @@ import { agree } from '../../answers/comparing.ts';
 import { jsonIn } from '../../answers/data.ts';
 import { asText, draftPrompt } from '../../answers/framing.ts';
 import { readQuestion } from '../../answers/kind.ts';
-import { readVerdict, verifyPrompt, type Verdict } from '../../answers/verdict.ts';
+import { readVerdict, remarksOf, verifyPrompt, type Verdict } from '../../answers/verdict.ts';
 import { asking, forJudge } from '../../contracts/asking.ts';
 import type { ChatInput } from '../../contracts/chat.ts';
 import type { Confidence } from '../../contracts/confidence.ts';
@@ -131,7 +131,10 @@ async function revised(
   { verdict, reply }: Check,
 ): Promise<Checked> {
   const stays: Checked = { answer, verdict: 'rejected', verifier: reply.confidence };
-  const draft = draftPrompt(task.question, verdict.correction ?? asText(answer), remarksOf(verdict));
+  // A verifier that only states its own answer is shown with that: its other words would add nothing.
+  const { correction, reason } = verdict;
+  const remarks = correction !== undefined && reason.includes(correction) ? '' : remarksOf(verdict);
+  const draft = draftPrompt(task.question, correction ?? asText(answer), remarks);
   const base = requestFor(context, member, task);
   const request = { ...base, input: { ...base.input, messages: asking(base.input.messages, draft) } };
   let revision: ChildAnswer;
@@ -158,10 +161,4 @@ async function revised(
     message: `the author gives another answer; the verification says: ${again?.verdict.verdict ?? 'nothing'}`,
   });
   return { answer: revision, verdict: again?.verdict.verdict ?? 'rejected', verifier: again?.reply.confidence ?? null };
-}
-
-/** What the author is told beside the verifier's own answer: nothing where the reason says no more than that. */
-function remarksOf({ reason, correction }: Verdict): string {
-  const isBare = reason.split(/\s+/).length <= 3;
-  return isBare || (correction !== undefined && reason.includes(correction)) ? '' : reason;
 }
