@@ -229,7 +229,9 @@ function checkTargets(config: TuttiConfig, members: ReadonlyMap<string, readonly
   const { aliases, models, orchestrations, orchestrator, routing } = config;
   const backends = config.backends === undefined ? null : new Set([EMBEDDED_BACKEND, ...Object.keys(config.backends)]);
   const references: Reference[] = [
-    ...Array.from(members, ([name, targets]) => targets.map((target) => ({ path: ['orchestrations', name], target }))).flat(),
+    ...Array.from(members, ([name, targets]) =>
+      targets.map((target) => ({ path: ['orchestrations', name, ...(placeOf(target, orchestrations[name]) ?? [])], target })),
+    ).flat(),
     ...routing.rules.map(({ use }, i) => ({ path: ['routing', 'rules', i, 'use'], target: use })),
     ...DEFAULT_MODELS.map((key) => ({ path: ['orchestrator', key], target: orchestrator[key] })),
     ...(['interpreter', 'mediator', 'failures'] as const).flatMap((section) => {
@@ -247,6 +249,18 @@ function checkTargets(config: TuttiConfig, members: ReadonlyMap<string, readonly
   if (default_backend !== undefined && backends !== null && !backends.has(default_backend)) {
     issue(['orchestrator', 'default_backend'], `there is no backend \`${default_backend}\`; known: ${[...backends].join(', ')}`);
   }
+}
+
+/** Where a text stands in a value, so that the error can name the line; null when it is not there as such. */
+function placeOf(text: string, value: unknown): PropertyKey[] | null {
+  if (value === text) return [];
+  if (typeof value !== 'object' || value === null) return null;
+  const inner: [PropertyKey, unknown][] = Array.isArray(value) ? [...value.entries()] : Object.entries(value);
+  for (const [key, item] of inner) {
+    const place = placeOf(text, item);
+    if (place !== null) return [key, ...place];
+  }
+  return null;
 }
 
 const DEFAULT_MODELS = ['default_chat_model', 'default_code_model', 'default_vision_model'] as const;

@@ -1,0 +1,87 @@
+/** What is wrong with an orchestration is told when the config is checked, with file and line. */
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { readConfig } from '../../src/tutti.ts';
+
+let folder: string;
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'tutti-config-'));
+});
+afterAll(() => rm(folder, { recursive: true, force: true }));
+
+async function errorOf(yaml: string): Promise<string> {
+  const file = join(folder, 'tutti.yaml');
+  await writeFile(file, `backends: {}\norchestrations:\n${yaml}`);
+  return readConfig({ file, environment: {} }).then(
+    () => 'it was taken',
+    (error: unknown) => (error as Error).message.replaceAll(file, 'FILE'),
+  );
+}
+
+describe('an orchestration that cannot work is refused', () => {
+  it.each([
+    [
+      'an unknown member',
+      '  p:\n    strategy: fallback\n    members:\n      - embedded:base\n      - embeded:nano\n',
+      /FILE:7:9 orchestrations\.p\.members\[1\]: `embeded:nano` is no model/,
+    ],
+    [
+      'an unknown judge',
+      '  p: { strategy: consensus, members: [embedded:nano, embedded:base], voting: judge, judge: nobody:x }\n',
+      /FILE:3:\d+ orchestrations\.p\.judge: `nobody:x`/,
+    ],
+    [
+      'a cycle',
+      '  a: { strategy: fallback, members: [b] }\n  b: { strategy: race, members: [embedded:base, a] }\n',
+      /FILE:3:\d+ orchestrations\.a: .*a → b → a/,
+    ],
+    ['an orchestration of itself', '  a: { strategy: fallback, members: [a] }\n', /a → a/],
+    [
+      'an empty panel',
+      '  p: { strategy: consensus, members: [] }\n',
+      /FILE:3:\d+ orchestrations\.p\.members: a consensus needs at least one member/,
+    ],
+    [
+      'an impossible quorum',
+      '  p: { strategy: consensus, members: [embedded:nano, embedded:base], quorum: 3 }\n',
+      /FILE:3:\d+ orchestrations\.p\.quorum: a quorum of 3 cannot be reached/,
+    ],
+    [
+      'an impossible threshold',
+      '  p: { strategy: handoff, members: [embedded:nano, embedded:base], confidence_threshold: 70 }\n',
+      /FILE:3:\d+ orchestrations\.p\.confidence_threshold: .*between 0 and 1/,
+    ],
+    [
+      'a key that is none',
+      '  p: { strategy: race, members: [embedded:nano], accpt: 1 }\n',
+      /FILE:3:\d+ orchestrations\.p\.accpt: no such key/,
+    ],
+    [
+      'a budget of nothing',
+      '  p: { strategy: race, members: [embedded:nano], budget: { max_calls: 0 } }\n',
+      /FILE:3:\d+ orchestrations\.p\.budget\.max_calls/,
+    ],
+    ['a strategy that is none', '  p: { strategy: consenus, members: [embedded:nano] }\n', /did you mean `consensus`/],
+    [
+      'a team without specialists',
+      '  p: { strategy: arbiter, arbiter: embedded:tools, specialists: {} }\n',
+      /FILE:3:\d+ orchestrations\.p\.specialists/,
+    ],
+    [
+      'a role that is none',
+      '  p: { strategy: workflow, steps: [code, dance], roles: { code: { model: embedded:base } } }\n',
+      /FILE:3:\d+ orchestrations\.p\.steps/,
+    ],
+    ['a pipeline without stages', '  p: { strategy: pipeline, stages: [] }\n', /FILE:3:\d+ orchestrations\.p\.stages/],
+  ])('%s', async (_what, yaml, message) => {
+    expect(await errorOf(yaml)).toMatch(message);
+  });
+
+  it('and one that can is taken', async () => {
+    expect(
+      await errorOf('  p: { strategy: fallback, members: [embedded:nano], budget: { max_calls: 3 }, description: Safe. }\n'),
+    ).toBe('it was taken');
+  });
+});
