@@ -1,6 +1,6 @@
 /**
- * What the systems before Tutti could do in the field of the foundation, and under which names it is here: the library, the
- * HTTP interface, the command line. `names.test.ts` checks that all names exist, and that each row has a test of its own.
+ * What the systems before Tutti could do in the fields of the foundation and of orchestrations, and under which names it is
+ * here: the library, the HTTP interface, the command line. `names.test.ts` checks that all names exist, and that each row has a test of its own.
  */
 export interface Row {
   /** Below a Tutti (`registry.find`), or an export of the package (`createTutti`). */
@@ -171,12 +171,151 @@ export const ROWS = {
     cli: ['config init', 'serve --watch'],
   },
 
+  'POST /api/inference/orchestrated': {
+    library: ['orchestrate'],
+    http: ['POST /api/inference/orchestrated'],
+    cli: ['run --strategy'],
+  },
+  'strategy performance, accuracy, cost (balanced) / ensemble, fallback': {
+    library: ['orchestrate'],
+    http: ['POST /api/inference/orchestrated'],
+    cli: ['run --strategy'],
+  },
+
+  // Several models at once.
+  'collaborate(requesting_model, target_capability, task)': {
+    library: ['collaborate'],
+    config: ['orchestrator.enable_collaboration'],
+    http: ['POST /api/inference'],
+    cli: ['run --from --capability'],
+  },
+  'smart_handoff(model_id, capability, task, confidence_threshold)': {
+    library: ['orchestrate'],
+    config: ['orchestrations.o.confidence_threshold'],
+    http: ['POST /api/inference/orchestrated'],
+    cli: ['run --strategy --members --capability --confidence-threshold'],
+  },
+  'consensus(capability, task, num_models, voting_strategy)': {
+    library: ['orchestrate'],
+    config: ['orchestrations.o.voting'],
+    http: ['POST /api/inference/orchestrated'],
+    cli: ['run --strategy --capability --num-models --voting'],
+  },
+
+  // Phased orchestration.
+  'ModelOrchestrator(kimi_client, chatgpt_model, chatgpt_api_key, vision_model, enable_verification)': {
+    library: ['run'],
+    config: ['orchestrations.o.context', 'orchestrations.o.reasoning', 'orchestrations.o.verification'],
+  },
+  'execute(task)': {
+    library: ['run'],
+    http: ['POST /v1/chat/completions', 'POST /api/inference/orchestrated'],
+    cli: ['run'],
+  },
+  'tools=["kimi_k2","vision"]': { library: ['run'], http: ['POST /v1/chat/completions'], cli: ['run --members'] },
+  available_tools: { library: ['run'], http: ['POST /v1/chat/completions'], cli: ['run --available-tools'] },
+  'context, screenshot, web_search_query': {
+    library: ['run'],
+    http: ['POST /v1/chat/completions'],
+    cli: ['run --context --image --web-search'],
+  },
+  'enable_verification per call': { library: ['run'], http: ['POST /v1/chat/completions'], cli: ['run --no-verification'] },
+  'parallel_timeout, reasoning_timeout, verification_timeout': {
+    library: ['run'],
+    config: [
+      'orchestrations.o.timeouts.context',
+      'orchestrations.o.timeouts.reasoning',
+      'orchestrations.o.timeouts.verification',
+    ],
+    http: ['POST /v1/chat/completions'],
+    cli: ['run --timeout-context --timeout-reasoning --timeout-verification'],
+  },
+  'result.task, primary_answer': { library: ['run'], http: ['POST /api/inference'], cli: ['run'] },
+  'model_results[ModelType] .success .content .error': {
+    library: ['run'],
+    http: ['POST /api/inference'],
+    cli: ['run --explain'],
+  },
+  'verification.content.verdict': { library: ['run'], http: ['POST /api/inference'], cli: ['run --explain'] },
+  confidence: { library: ['run'], http: ['POST /api/inference'], cli: ['run --explain'] },
+  conflicts: { library: ['run'], http: ['POST /api/inference'], cli: ['run --explain'] },
+  'models_used, execution_time_ms, fallback_chain': { library: ['run'], http: ['POST /api/inference'], cli: ['run --explain'] },
+  '< 0.5 review, < 0.7 notify_human': {
+    library: ['run', 'events.on'],
+    config: ['review.suggested_below', 'review.needed_below', 'review.ask'],
+    http: ['POST /api/inference', 'GET /api/events'],
+    cli: ['run --explain'],
+  },
+  'primary_answer is None': { library: ['run'], http: ['POST /v1/chat/completions'], cli: ['run'] },
+
+  // Models that talk to each other, and what helps them.
+  escalate_to_user: { library: ['reply', 'resume'], http: ['POST /api/runs/{run}/reply'], cli: ['run --reply'] },
+  'ModelConversation(arbiter, participants) / ArbitratedConversation(arbiter)': {
+    library: ['conversation'],
+    http: ['POST /api/conversations', 'GET /api/conversations/{conversation}'],
+    cli: ['chat'],
+  },
+  'route_message(from, to, message, include_history)': {
+    library: ['conversation'],
+    http: ['POST /api/conversations/{conversation}/messages'],
+  },
+  'get_response(model, tools)': {
+    library: ['conversation'],
+    http: ['POST /api/conversations/{conversation}/respond', 'POST /api/conversations/{conversation}/tool-results'],
+  },
+  'consult_model(model, query, context_filter)': {
+    library: ['conversation'],
+    http: ['POST /api/conversations/{conversation}/consult'],
+  },
+  'threads, shared_context, full_history': {
+    library: ['conversations.get', 'conversations.fork'],
+    http: ['GET /api/conversations/{conversation}', 'POST /api/conversations/{conversation}/fork'],
+  },
+  'interpret_tool_call(raw_response, available_tools)': {
+    library: ['interpreter.interpret'],
+    config: ['interpreter.model'],
+    http: ['POST /api/tools/interpret'],
+    cli: ['use interpret --text --message --tools'],
+  },
+  'clarify_failed_call(failed_call, error, available_tools)': {
+    library: ['interpreter.repair'],
+    http: ['POST /api/tools/interpret'],
+    cli: ['use interpret --call --error --tools'],
+  },
+  'translate_response(from_response, to_context)': {
+    library: ['mediator.mediate'],
+    config: ['mediator.model'],
+    http: ['POST /api/tools/mediate'],
+    cli: ['use mediate --to --context --as --tools'],
+  },
+  'diagnose_failure({phase, error, recent_actions, state})': {
+    library: ['failures.diagnose'],
+    config: ['failures.model'],
+    http: ['POST /api/tools/diagnose'],
+    cli: ['use diagnose --phase --error --recent-actions --state'],
+  },
+  'suggest_retry_with_changes, _phase_change, request_user_input, suggest_rollback, _alternative_approach': {
+    library: ['failures.diagnose'],
+    http: ['POST /api/tools/diagnose'],
+    cli: ['use diagnose'],
+  },
+  'reinterpret_response(original, failure_reason)': {
+    library: ['failures.reinterpret'],
+    http: ['POST /api/tools/reinterpret'],
+    cli: ['use reinterpret --failure-reason'],
+  },
+
   // Numbers, and what the earlier systems had for later.
   '0.7 and 0.5: review': { library: ['events.on'] },
   'complexity on a scale of 0..10': { library: ['router.classify'] },
   '3 loaded models, 8000 MB of GPU, 16000 MB of main memory': { library: ['pool.memory'], http: ['GET /api/pool'] },
   'several GPUs': { library: ['pool.acquire'], config: ['pool.gpu_memory_limit_mb', 'models.m.load.device'] },
   'cost-aware routing': { library: ['run'], config: ['routing.policy', 'models.m.price'] },
+  'A/B; streaming of intermediate results; model switching': {
+    library: ['stream', 'swap'],
+    config: ['orchestrations.o.arms', 'orchestrations.o.sticky'],
+    http: ['POST /v1/chat/completions'],
+  },
   'text + images': { library: ['run'], http: ['POST /v1/chat/completions', 'POST /api/inference'], cli: ['run --image'] },
 } as const satisfies Record<string, Row>;
 
