@@ -52,9 +52,11 @@ function chance(who: string, asked: string): number {
   return createHash('sha256').update(`${who}\n${asked}`).digest().readUInt32BE() / 2 ** 32;
 }
 
-/** Another answer of the same make: the next numbers, or the letters turned round. `who` makes it another one for each. */
+/** Another answer of the same make: the other verdict, the next numbers, or the letters turned round. `who` makes it another one for each. */
 function wrong(text: string, who: string): string {
   const step = who.length + 1;
+  const turned = text.replace(/\b(yes|no)\b/i, (word) => (/^y/i.test(word) ? 'No' : 'Yes'));
+  if (turned !== text) return turned;
   const other = /\d/.test(text)
     ? text.replaceAll(/\d+/g, (digits) => String(Number(digits) + step))
     : text.split('').reverse().join('') + who;

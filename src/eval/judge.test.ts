@@ -31,14 +31,30 @@ describe('judgeBy auto', () => {
     ['6, 4, 2, 1', '1, 2, 4, 6', false],
     ['{"a": 1, "b": [2]}', '```json\n{"b": [2], "a": 1.0}\n```', true],
     ['{"a": 1}', '{"a": 2}', false],
-    ['I get 46. No.', 'I get 46. No.', true],
+    ['I get 46. No.', 'I get 45. No.', true],
     ['I get 46. No.', 'I get 46. Yes.', false],
+    ['No.', 'No, it is 46.', true],
     ["I don't know.", 'I do not know.', true],
     ["I don't know.", '12', false],
     ['12', "I don't know.", false],
     ['12', '', false],
   ])('wanted %s, said %s: %s', (answer, text, right) => {
     expect(isRight({ answer }, text)).toBe(right);
+  });
+
+  it('takes an option by its number, its letter or its words', () => {
+    const prompt = 'Question: 7 + 8 = ?\nCandidates:\n1. 14\n2. 15\nWhich candidate is right? Reply with its number.';
+    for (const text of ['I get 15. Number 2.', '2', 'Number 2.', '15'])
+      expect(isRight({ prompt, answer: 'I get 15. Number 2.' }, text)).toBe(true);
+    for (const text of ['I get 14. Number 1.', '1', '14'])
+      expect(isRight({ prompt, answer: 'I get 15. Number 2.' }, text)).toBe(false);
+  });
+
+  it('wants long texts word for word', () => {
+    const answer = 'The quick brown fox jumps over the lazy dog and then it runs into the wood again.';
+    expect(isRight({ answer }, answer)).toBe(true);
+    expect(isRight({ answer }, answer.replace('quick ', ''))).toBe(false);
+    expect(isRight({ answer }, answer.replace('quick ', ''), 'semantic')).toBe(true);
   });
 
   it('is content with any of the answers that are accepted', () => {

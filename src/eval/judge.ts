@@ -1,11 +1,9 @@
 /** Whether a reply is right: compared with the right answers by kind, as votes compare answers with each other. */
 import type { AnswerKind, Reading } from '../answers/answer.ts';
-import { optionsOf, type Option } from '../answers/choice.ts';
-import { jsonIn } from '../answers/data.ts';
-import { parseNumber } from '../answers/number.ts';
+import type { Option } from '../answers/choice.ts';
+import { decideKind, readQuestion, type Question } from '../answers/kind.ts';
 import { readAnswer } from '../answers/read.ts';
 import { lexicalSimilarity, SAME_WORDS } from '../answers/wording.ts';
-import type { ChatMessage } from '../contracts/chat.ts';
 import type { Judge, Reply } from './evaluate.ts';
 import type { EvalItem } from './items.ts';
 
@@ -19,15 +17,17 @@ export type JudgeKind = 'auto' | AnswerKind;
 export function judgeBy(kind: JudgeKind): Judge {
   return (item, reply) => {
     if (item.calls !== null) return sameCalls(item, reply);
-    const options = optionsOf(lastQuestion(item.messages));
-    return item.answers.some((answer) => matches(reply.text, answer, kind === 'auto' ? kindOf(answer) : kind, options));
+    const question = readQuestion({ messages: [...item.messages] });
+    return item.answers.some((answer) =>
+      matches(reply.text, answer, kind === 'auto' ? kindOf(answer, question) : kind, question.options),
+    );
   };
 }
 
-/** Numbers and JSON show what they are; everything else is compared as it is written. */
-function kindOf(answer: string): AnswerKind {
-  if (parseNumber(answer.trim()) !== null) return 'number';
-  return /^\s*[[{]/.test(answer) && jsonIn(answer)?.form === 1 ? 'json' : 'exact';
+/** As a vote would compare answers that look like the right one; but what is close to a sentence in meaning is not yet right. */
+function kindOf(answer: string, question: Question): AnswerKind {
+  const kind = decideKind([{ text: answer }], question);
+  return kind === 'semantic' ? 'exact' : kind;
 }
 
 function sameCalls({ calls }: EvalItem, { text, toolCalls }: Reply): boolean {
@@ -51,10 +51,4 @@ function matches(said: string, wanted: string, kind: AnswerKind, options: readon
 function sameAbstention(said: string, wanted: string, reading: Reading, right: Reading): boolean {
   if (right.key === null && right.reason === 'declined') return reading.key === null && reading.reason === 'declined';
   return readAnswer(said, 'exact').key === readAnswer(wanted, 'exact').key;
-}
-
-function lastQuestion(messages: readonly ChatMessage[]): string {
-  const { content } = messages.findLast(({ role }) => role === 'user') ?? {};
-  if (typeof content === 'string') return content;
-  return Array.isArray(content) ? content.flatMap((part) => (part.type === 'text' ? [part.text] : [])).join('\n') : '';
 }
