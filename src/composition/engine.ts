@@ -45,6 +45,8 @@ export interface EngineOptions extends LeasesOptions, Omit<CallsOptions, 'leases
   readonly runs: Runs;
   readonly snapshot: () => Snapshot;
   readonly strategies: () => ReadonlyMap<string, AnyStrategyDefinition>;
+  /** `orchestrator.max_calls_per_run` */
+  readonly maxCalls: () => number;
   /** `review:` */
   readonly review: () => ReviewSettings;
 }
@@ -197,7 +199,9 @@ export class Engine {
       ...(request.timeout !== undefined && { deadline: clock.now() + request.timeout }),
       ...(request.confidence === true && { wantsConfidence: true }),
     };
-    const options = withBudget(plain, request.budget, clock);
+    const most = this.#options.maxCalls();
+    const limits = { ...request.budget, maxCalls: Math.min(most, request.budget?.maxCalls ?? most) };
+    const options = withBudget(plain, limits, clock);
     const scope = new RunScope({ snapshot, recorder, request, journal: earlier.journal, inline, effects: this.#effects });
     const looksBack = snapshot.router.looksBack && inline === null && LOOKED_BACK_AT.has(decision.resolvedBy);
     const dispatched = looksBack

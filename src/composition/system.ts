@@ -147,6 +147,7 @@ export class System implements AsyncDisposable {
       strategies: () => this.#settings.kinds.strategies,
       calibrate: (model, confidence) => this.measured.calibrate(model, confidence),
       review: () => this.#reviewLimits,
+      maxCalls: () => this.config.orchestrator.max_calls_per_run,
       failures: () => ({ maxInterventions: this.config.failures.max_interventions, model: this.assistantModels.failures }),
       tools: () => ({ read: this.config.interpreter.read, interpreter: this.assistantModels.interpreter }),
       settings: () => ({

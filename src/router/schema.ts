@@ -53,5 +53,7 @@ export const orchestratorSchema = z.strictObject({
   enable_hot_swap: z.boolean().default(true),
   /** False: `submit` is refused. */
   enable_task_offloading: z.boolean().default(true),
+  /** Calls of models that one run may make, whatever its orchestrations and its own budget allow. */
+  max_calls_per_run: z.int().min(1).default(500),
 });
 export type OrchestratorConfig = z.output<typeof orchestratorSchema>;

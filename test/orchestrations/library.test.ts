@@ -213,6 +213,17 @@ describe('a budget', () => {
     expect((await tutti.run({ model: 'outer', input: 'x', budget: { maxCalls: 2 } })).text).toBe('one two three');
   });
 
+  it('is set for every run by the config', async () => {
+    await using started = await start(models, { orchestrator: { max_calls_per_run: 1 } });
+    const running = started.tutti.orchestrate({
+      strategy: 'fallback',
+      members: ['fake:a', 'fake:b'],
+      budget: { maxCalls: 9 },
+      input: 'x',
+    });
+    await expect(running).rejects.toMatchObject({ message: /max_calls is 1/ });
+  });
+
   it('of tokens shortens what a member may write', async () => {
     await using started = await start(models, {});
     const { tutti, backend } = started;
