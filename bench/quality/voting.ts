@@ -95,7 +95,13 @@ function winner({ question, answers, reliabilities }: Contest, panel: readonly s
   const rules = rulesOf(config, question, panel.length);
   const votes = panel.flatMap((model): Vote[] => {
     const answer = answers[model];
-    const voter = { key: model, target: model, request: NO_REQUEST, reliability: reliabilities[model] ?? null };
+    const voter = {
+      key: model,
+      target: model,
+      request: NO_REQUEST,
+      reliability: reliabilities[model] ?? null,
+      weighsItself: false,
+    };
     return answer === undefined ? [] : [{ voter, answer }];
   });
   const verdict = verdictOf(count(votes, [], rules, {}), rules);

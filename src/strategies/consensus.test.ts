@@ -129,6 +129,38 @@ describe('consensus', () => {
     it('is a majority of members of whom nothing is known', async () => {
       expect((await ask(weighted, { a: '42', b: '43', c: '43' })).text).toBe('43');
     });
+    it('goes by a calibrated confidence in the very answer where there is one', async () => {
+      const measured = { measuredQuality: { default: 0.7 } };
+      const describe = { a: measured, b: measured, c: measured };
+      const sure = (text: string, score: number) => ({
+        text,
+        confidence: { score, method: 'logprobs', calibrated: true } as const,
+      });
+      const members = { a: sure('42', 0.98), b: sure('43', 0.2), c: sure('43', 0.2) };
+      expect((await ask(weighted, members, { describe })).text).toBe('42');
+      expect((await ask({ ...weighted, weigh_by: 'reliability' }, members, { describe })).text).toBe('43');
+      expect((await ask({ ...weighted, reliability: { a: 0.7, b: 0.7, c: 0.7 } }, members, { describe })).text).toBe('43');
+    });
+    it('does not go by a confidence that is not calibrated', async () => {
+      const members = {
+        a: { text: '42', confidence: 0.99 },
+        b: { text: '43', confidence: 0.4 },
+        c: { text: '43', confidence: 0.4 },
+      };
+      expect((await ask(weighted, members)).text).toBe('43');
+    });
+    it('waits for a member that may turn out to be very sure', async () => {
+      const gate = deferred();
+      const describe = { c: { measuredQuality: { default: 0.9 } } };
+      const late = {
+        text: '43',
+        confidence: { score: 1, method: 'logprobs', calibrated: true } as const,
+        after: gate.promise,
+      };
+      const running = ask({ ...weighted, reliability: { a: 0.55, b: 0.55 } }, { a: '42', b: '42', c: late }, { describe });
+      gate.resolve();
+      expect((await running).text).toBe('43');
+    });
     it('does not wait for members that cannot outvote the strongest', async () => {
       const reliability = { a: 0.95, b: 0.4, c: 0.4 };
       const { text, stopped } = await ask({ ...weighted, reliability }, { a: '42', b: hangs, c: hangs });

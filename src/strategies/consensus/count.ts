@@ -55,14 +55,14 @@ export function count(votes: readonly Vote[], others: readonly Voter[], rules: R
   const kind = kindOf(votes, rules);
   const readings = votes.map(({ answer }) => readingOf(answer, kind, question));
   const weightOf = weighing(kind, readings, question);
-  const weights = votes.map(({ voter }) => weightOf(voter));
+  const weights = votes.map(({ voter, answer }) => weightOf(reliabilityIn(voter, answer)));
   const ballots = readings.map((reading, i): Ballot => ({
     reading,
     ...(weights[i] !== undefined && { weight: weights[i] }),
     confidence: votes[i]?.answer.confidence?.score ?? null,
   }));
   const voting = config.voting === 'judge' ? 'majority' : config.voting;
-  const stopped = others.reduce((sum, voter) => sum + (voting === 'weighted' ? weightOf(voter) : 1), 0);
+  const stopped = others.reduce((sum, voter) => sum + (voting === 'weighted' ? weightOf(voter.reliability) : 1), 0);
   return { kind, votes, ballots, weights, result: countVotes(ballots, { voting, stopped, ...comparison }) };
 }
 
@@ -79,11 +79,25 @@ function readingOf(answer: ChildAnswer, kind: AnswerKind, { options }: Question)
 }
 
 /** A question with options has fewer wrong answers than an open one. */
-function weighing(kind: AnswerKind, readings: readonly Reading[], { options }: Question): (voter: Voter) => number {
+function weighing(kind: AnswerKind, readings: readonly Reading[], { options }: Question): (reliability: number | null) => number {
   const yesOrNo = kind === 'choice' && readings.every(({ key }) => key === null || key === 'yes' || key === 'no');
   const alternatives =
     kind !== 'choice' ? OPEN_ALTERNATIVES : yesOrNo ? 1 : Math.max(1, (options.length || OPEN_ALTERNATIVES + 1) - 1);
-  return ({ reliability }) => voteWeight(reliability, alternatives);
+  return (reliability) => voteWeight(reliability, alternatives);
+}
+
+/** The probability that this answer of this member is right, see `weigh_by`. */
+function reliabilityIn({ reliability, weighsItself }: Voter, { confidence }: ChildAnswer): number | null {
+  return weighsItself && confidence?.calibrated === true ? meanOf(reliability, confidence.score) : reliability;
+}
+
+/** The most that a member who has not answered yet can count. */
+function mostOf({ reliability, weighsItself }: Voter): number | null {
+  return weighsItself ? Math.max(meanOf(reliability, 1), reliability ?? 0) : reliability;
+}
+
+function meanOf(reliability: number | null, confidence: number): number {
+  return reliability === null ? confidence : (reliability + confidence) / 2;
 }
 
 /** Whether to stop asking: the winner is settled, or the quorum can no longer be reached. */
@@ -98,7 +112,11 @@ export function isOver(counted: Count, others: readonly Voter[], rules: Rules, c
     counted.ballots.map(({ reading }) => reading),
     question,
   );
-  return decidedEarly(counted.ballots, others.map(weightOf), { voting: config.voting, ...comparison });
+  return decidedEarly(
+    counted.ballots,
+    others.map((voter) => weightOf(mostOf(voter))),
+    { voting: config.voting, ...comparison },
+  );
 }
 
 /** Unanimity was asked for, nothing else will do, and two answers differ: whatever the rest says. */

@@ -1,6 +1,7 @@
 /** Who is asked, and how reliable each is. */
 import type { ChatInput } from '../../contracts/chat.ts';
 import { memberKeys, requestFor, takingPart, type Member } from '../../contracts/member.ts';
+import type { Quality } from '../../contracts/model.ts';
 import type { StrategyContext, StrategyRequest } from '../../contracts/strategy.ts';
 import { TuttiError } from '../../errors/error.ts';
 import { NUM_MODELS, type ConsensusConfig } from './config.ts';
@@ -12,6 +13,8 @@ export interface Voter {
   readonly request: StrategyRequest;
   /** 0..1, or null when nothing is known. */
   readonly reliability: number | null;
+  /** Its confidence may be calibrated, and is then a better measure of one answer than its reliability. */
+  readonly weighsItself: boolean;
 }
 
 /** The voters in the order of the config. Errors: `no_model_for_capability`. */
@@ -24,7 +27,7 @@ export function votersOf(context: StrategyContext<ConsensusConfig>): Voter[] {
       key: keys[i]!, // one key a member
       target: member.model,
       request: requestFor(request, member),
-      reliability: reliabilityOf(context, member),
+      ...reliabilityOf(context, member),
     };
     return config.samples === 1 ? [voter] : samplesOf(context, voter, member);
   });
@@ -50,14 +53,19 @@ function samplesOf({ config, random }: StrategyContext<ConsensusConfig>, voter: 
 }
 
 /** What the config says of the member, else what was measured of its model, else what was set for that. */
-function reliabilityOf(context: StrategyContext<ConsensusConfig>, { model, name }: Member): number | null {
-  const { capability = 'default', reliability = {} } = context.config;
+function reliabilityOf(
+  context: StrategyContext<ConsensusConfig>,
+  { model, name }: Member,
+): Pick<Voter, 'reliability' | 'weighsItself'> {
+  const { capability = 'default', reliability = {}, weigh_by } = context.config;
   const said = (name === undefined ? undefined : reliability[name]) ?? reliability[model];
-  if (said !== undefined) return said;
+  if (said !== undefined) return { reliability: said, weighsItself: false };
   const known = context.describe(model);
-  for (const ratings of [known?.measuredQuality, known?.quality]) {
-    const rating = ratings?.[capability] ?? ratings?.['default'];
-    if (rating !== undefined) return rating;
-  }
-  return null;
+  const rating = (ratings: Quality | undefined): number | undefined => ratings?.[capability] ?? ratings?.['default'];
+  const measured = rating(known?.measuredQuality);
+  return {
+    reliability: measured ?? rating(known?.quality) ?? null,
+    // A calibration is kept with what was measured. Of orchestrations nothing is known beforehand.
+    weighsItself: weigh_by === 'confidence' && (measured !== undefined || known === null || known.backend === null),
+  };
 }
