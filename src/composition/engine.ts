@@ -9,6 +9,7 @@ import type { ExecuteRequest, Execution, RunDetails } from '../contracts/library
 import type { CallOptions } from '../contracts/model.ts';
 import type { ChatInput } from '../contracts/chat.ts';
 import type { Operation } from '../contracts/operations.ts';
+import type { BudgetLimits } from '../contracts/orchestrated.ts';
 import type { Part } from '../contracts/part.ts';
 import { LOCAL_PRINCIPAL, type Principal } from '../contracts/principal.ts';
 import type { RouteDecision } from '../contracts/run.ts';
@@ -199,21 +200,24 @@ export class Engine {
       ...(request.timeout !== undefined && { deadline: clock.now() + request.timeout }),
       ...(request.confidence === true && { wantsConfidence: true }),
     };
-    const most = this.#options.maxCalls();
-    const limits = { ...request.budget, maxCalls: Math.min(most, request.budget?.maxCalls ?? most) };
-    const options = withBudget(plain, limits, clock);
+    const orchestrated = inline !== null || decision.candidates.some(({ model }) => snapshot.orchestrations.has(model));
+    const options = withBudget(plain, orchestrated ? this.#limits(request) : request.budget, clock);
     const scope = new RunScope({ snapshot, recorder, request, journal: earlier.journal, inline, effects: this.#effects });
     const looksBack = snapshot.router.looksBack && inline === null && LOOKED_BACK_AT.has(decision.resolvedBy);
     const dispatched = looksBack
       ? this.#lookingBack(scope, decision, options)
       : this.#calls.answering(scope, decision, request, options);
-    const orchestrated = decision.candidates.some(({ model }) => scope.orchestration(model) !== undefined);
     const task = questionOf(request);
     const details = (): RunDetails => detailsOf(recorder.record(), scope.outcome, task, this.#options.review());
     const parts = orchestrated
       ? this.#resumably(scope, reviewed(dispatched, this.#options.review(), earlier.journal), details)
       : dispatched;
     return { runId: recorder.id, parts: recorder.tap(parts), record: () => recorder.record(), details };
+  }
+
+  #limits({ budget }: ExecuteRequest): BudgetLimits {
+    const most = this.#options.maxCalls();
+    return { ...budget, maxCalls: Math.min(most, budget?.maxCalls ?? most) };
   }
 
   #lookingBack(scope: RunScope, decision: RouteDecision, options: CallOptions): AsyncIterable<Part> {
