@@ -201,9 +201,9 @@ export class Engine {
       ...(request.confidence === true && { wantsConfidence: true }),
     };
     const orchestrated = inline !== null || decision.candidates.some(({ model }) => snapshot.orchestrations.has(model));
-    const options = withBudget(plain, orchestrated ? this.#limits(request) : request.budget, clock);
-    const scope = new RunScope({ snapshot, recorder, request, journal: earlier.journal, inline, effects: this.#effects });
     const looksBack = snapshot.router.looksBack && inline === null && LOOKED_BACK_AT.has(decision.resolvedBy);
+    const options = withBudget(plain, orchestrated || looksBack ? this.#limits(request) : request.budget, clock);
+    const scope = new RunScope({ snapshot, recorder, request, journal: earlier.journal, inline, effects: this.#effects });
     const dispatched = looksBack
       ? this.#lookingBack(scope, decision, options)
       : this.#calls.answering(scope, decision, request, options);
