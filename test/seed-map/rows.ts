@@ -248,6 +248,44 @@ export const ROWS = {
   },
   'primary_answer is None': { library: ['run'], http: ['POST /v1/chat/completions'], cli: ['run'] },
 
+  // A model that has others as tools.
+  'consult_specialist {specialist, query, context}': {
+    library: ['run'],
+    config: ['orchestrations.o.specialists'],
+    http: ['POST /api/inference'],
+    cli: ['run --explain'],
+  },
+  'consult_{coding,reasoning,analysis}_specialist': { library: ['run'], cli: ['run --explain'] },
+  'start_multi_model_conversation, synthesize_responses': { library: ['run'], cli: ['run --explain'] },
+  reinterpret_with_functiongemma: { library: ['run'], cli: ['run --explain'] },
+  '(escalate to larger, system information)': { library: ['run'], config: ['orchestrations.o.larger'], cli: ['run --explain'] },
+  'review_message, filter_context, review_response': { library: ['run'], http: ['GET /api/runs/{run}'], cli: ['run --explain'] },
+  'get_specialist_prompt, arbiter.role': {
+    library: ['run'],
+    config: ['orchestrations.o.arbiter.instructions', 'orchestrations.o.specialists.s.instructions'],
+  },
+  'orchestration.arbiter.{model, server, role}, specialists.*.{model, server, context_window}, interpreter': {
+    library: ['run'],
+    config: [
+      'orchestrations.o.arbiter.model',
+      'orchestrations.o.specialists.s.model',
+      'orchestrations.o.specialists.s.context_window',
+      'interpreter.model',
+      'interpreter.context_window',
+    ],
+  },
+  'max_models_per_conversation, include_full_history, allow_model_to_model, arbiter_reviews_all': {
+    library: ['run'],
+    config: [
+      'orchestrations.o.conversation.max_models',
+      'orchestrations.o.conversation.include_full_history',
+      'orchestrations.o.conversation.allow_model_to_model',
+      'orchestrations.o.conversation.arbiter_reviews_all',
+    ],
+  },
+  'response.unclear_tool_calls': { library: ['run'], config: ['routing.rules'], http: ['POST /api/inference'] },
+  call_functiongemma: { library: ['interpreter.interpret'], config: ['interpreter.model'], http: ['POST /api/tools/interpret'] },
+
   // Models that talk to each other, and what helps them.
   escalate_to_user: { library: ['reply', 'resume'], http: ['POST /api/runs/{run}/reply'], cli: ['run --reply'] },
   'ModelConversation(arbiter, participants) / ArbitratedConversation(arbiter)': {
