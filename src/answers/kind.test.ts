@@ -15,6 +15,8 @@ describe('the kind is', () => {
       'number',
     ],
     ['Sort 6, 4, 2, 1', ['6, 4, 2, 1', '6,4,1,2'], 'exact'],
+    ['Sort 6, 4, 2, 1, 9', ['1, 2, 4, 6, 9', '1, 2, 4, 6', '1, 2, 4, 6, 9, 9'], 'exact'],
+    ['The capital of France?', ['Paris', 'The capital of France is Paris.'], 'semantic'],
     ['Reverse: Fluk', ['kulF', 'klF'], 'exact'],
     ['The code?', ['DJ05', 'DJ5'], 'exact'],
     ['Which?\nA) x\nB) y', ['A', 'The answer is B.'], 'choice'],

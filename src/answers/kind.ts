@@ -6,6 +6,7 @@ import { wholeJson } from './data.ts';
 import { finalStatement } from './final-statement.ts';
 import { numbersIn, resultOf } from './number.ts';
 import { readAnswer } from './read.ts';
+import { isProse } from './wording.ts';
 
 /** What of a request bears on how its answers compare. */
 export interface Question {
@@ -31,8 +32,8 @@ export function readQuestion(input: Pick<ChatInput, 'messages' | 'tools' | 'tool
 
 /** Longer answers than this many words are compared by meaning. */
 const MAX_EXACT_WORDS = 12;
-/** Up to this many words an answer is a name or a value, not a sentence. */
-const MAX_NAME_WORDS = 4;
+/** Up to this many words an answer is a name (`the United States of America`), whatever words it has. */
+const MAX_NAME_WORDS = 5;
 
 /**
  * The kind for these answers; the first that fits:
@@ -41,7 +42,7 @@ const MAX_NAME_WORDS = 4;
  * 2. JSON was asked for, or most answers are JSON without an `answer` field of their own: `json`
  * 3. the question lists options, or is answered by yes or no, and most answers name one: `choice`
  * 4. most answers state a number: `number`
- * 5. every answer is short: `exact`; else `semantic`
+ * 5. every answer is a name, a value or a list of such, not a sentence: `exact`; else `semantic`
  *
  * Most are more than half: with `number`, a member that writes "infinitely many" abstains, instead of making all others'
  * solutions texts to be compared word by word. Answers that abstain anyway have no say.
@@ -56,11 +57,7 @@ export function decideKind(answers: readonly RawAnswer[], question: Question): A
   if (most('data')) return 'json';
   if (most('option') || most('yesOrNo')) return 'choice';
   if (most('number')) return 'number';
-  const lengths = voices.map(({ words }) => words);
-  const longest = Math.max(...lengths);
-  return longest <= MAX_NAME_WORDS || (longest <= MAX_EXACT_WORDS && lengths.every((length) => length === longest))
-    ? 'exact'
-    : 'semantic';
+  return voices.every(({ words, prose }) => words <= MAX_EXACT_WORDS && !prose) ? 'exact' : 'semantic';
 }
 
 /** What one answer looks like. */
@@ -72,6 +69,8 @@ interface Traits {
   readonly option: boolean;
   readonly yesOrNo: boolean;
   readonly number: boolean;
+  /** A sentence rather than a name or a list. */
+  readonly prose: boolean;
 }
 
 /** While votes come in, the kind is asked for again and again: long answers are looked at once. */
@@ -89,6 +88,7 @@ function traitsOf(answer: RawAnswer, question: Question): Traits {
     option: question.options.length > 0 && readChoice(text, question.options) !== null,
     yesOrNo: readYesNo(text) !== null,
     number: statesNumber(text, question),
+    prose: key !== null && key.split(' ').length > MAX_NAME_WORDS && isProse(key),
   };
   known.set(answer, traits);
   return traits;

@@ -3,6 +3,7 @@ import { describe, expect, test } from 'vitest';
 import type { Reading } from './answer.ts';
 import { groupAnswers, same, type Ballot } from './group.ts';
 import { readAnswer } from './read.ts';
+import { lexicalSimilarity } from './wording.ts';
 import { countVotes, decidedEarly, type Voting } from './vote.ts';
 
 const ballot = (text: string, weight = 1, confidence: number | null = null): Ballot => ({
@@ -84,6 +85,12 @@ describe('meaning', () => {
   test('is not when one negates or the numbers differ', () => {
     expect(alike('The bridge is safe to cross.', 'The bridge is not safe to cross.')).toBe(false);
     expect(alike('The war ended in the year 1945.', 'The war ended in the year 1918.')).toBe(false);
+  });
+  test('does not hang on the words of the question', () => {
+    const question = 'What is the capital of France?';
+    expect(lexicalSimilarity('Paris', 'The capital of France is Paris.', question)).toBe(1);
+    expect(lexicalSimilarity('The capital of France is Lyon.', 'The capital of France is Paris.', question)).toBe(0);
+    expect(lexicalSimilarity('France', 'The capital', question)).toBe(0);
   });
   test('can be judged by a given similarity', () => {
     const [a, b] = [meant('He died.'), meant('His life ended.')];

@@ -37,6 +37,14 @@ const STOP_WORDS = new Set(
   ),
 );
 
+/** Whether words stand in a text that only sentences have. */
+export function isProse(text: string): boolean {
+  return text
+    .toLowerCase()
+    .split(/[^\p{L}']+/u)
+    .some((word) => STOP_WORDS.has(word));
+}
+
 const NEGATIONS = new Set([
   'no',
   'not',
@@ -53,15 +61,18 @@ const NEGATIONS = new Set([
   'wrong',
 ]);
 
-/** Words of two texts that must be shared, as an F1 score, for them to mean the same. Chosen on paraphrases of one-sentence answers. */
+/** Words of two texts that must be shared, as an F1 score, for them to mean the same. A rule of thumb, not a measurement. */
 export const SAME_WORDS = 0.6;
 
 /**
  * How alike two texts are, 0..1, without a model: the F1 score of their content words (as a multiset, lower case, plurals
  * cut). 0 when they hold different numbers or only one of them negates: such texts share most words and mean the opposite.
+ *
+ * @param question what both answer, if known: its words say nothing in an answer, so they are left out where others remain
+ *   (`Paris` and `The capital of France is Paris` are the same answer)
  */
-export function lexicalSimilarity(a: string, b: string): number {
-  const [first, second] = [contentOf(a), contentOf(b)];
+export function lexicalSimilarity(a: string, b: string, question = ''): number {
+  const [first, second] = telling(contentOf(a), contentOf(b), contentOf(question));
   if (first.numbers !== second.numbers || first.negated !== second.negated) return 0;
   if (first.words.length === 0 || second.words.length === 0) return first.text === second.text ? 1 : 0;
   const left = new Map<string, number>();
@@ -81,6 +92,13 @@ interface Content {
   readonly words: readonly string[];
   readonly numbers: string;
   readonly negated: boolean;
+}
+
+function telling(a: Content, b: Content, question: Content): [Content, Content] {
+  const asked = new Set(question.words);
+  const rest = (content: Content): Content => ({ ...content, words: content.words.filter((word) => !asked.has(word)) });
+  const [first, second] = [rest(a), rest(b)];
+  return first.words.length === 0 || second.words.length === 0 ? [a, b] : [first, second];
 }
 
 function contentOf(text: string): Content {

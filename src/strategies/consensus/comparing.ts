@@ -1,13 +1,14 @@
-import type { Comparison } from '../../answers/group.ts';
-import { exactKey } from '../../answers/wording.ts';
+import { SAME_MEANING, type Comparison } from '../../answers/group.ts';
+import { exactKey, lexicalSimilarity, SAME_WORDS } from '../../answers/wording.ts';
 import type { StrategyContext } from '../../contracts/strategy.ts';
 import type { ConsensusConfig } from './config.ts';
 import { kindOf, type Rules, type Vote } from './count.ts';
 
-/** How answers of kind `semantic` compare: by the embedding model, asked once for each pair, or by their words without one. */
+/** How answers of kind `semantic` compare: by the embedding model, or by their words without one. Each pair is compared once. */
 export class Comparing {
   readonly #context: StrategyContext<ConsensusConfig>;
-  readonly #known = new Map<string, number>();
+  readonly #meanings = new Map<string, number>();
+  readonly #words = new Map<string, number>();
   #failed = false;
 
   constructor(context: StrategyContext<ConsensusConfig>) {
@@ -15,21 +16,22 @@ export class Comparing {
   }
 
   async of(votes: readonly Vote[], rules: Rules): Promise<Comparison> {
+    if (kindOf(votes, rules) !== 'semantic') return {};
     const { config, settings } = this.#context;
-    const byWords: Comparison = config.similarity === undefined ? {} : { threshold: config.similarity };
-    if (settings.similarity === undefined || this.#failed || kindOf(votes, rules) !== 'semantic') return byWords;
-    try {
-      await this.#learn(votes, settings.similarity);
-    } catch (thrown) {
-      const { message } = this.#context.rethrow(thrown);
-      this.#failed = true;
-      this.#context.report({
-        type: 'decision',
-        message: `answers are compared by their words, not by an embedding model: ${message}`,
-      });
-      return byWords;
+    if (settings.similarity !== undefined && !this.#failed) {
+      try {
+        await this.#learn(votes, settings.similarity);
+        return { threshold: config.similarity ?? SAME_MEANING, similarity: (a, b) => this.#meanings.get(pairOf(a, b)) ?? 0 };
+      } catch (thrown) {
+        const { message } = this.#context.rethrow(thrown);
+        this.#failed = true;
+        this.#context.report({
+          type: 'decision',
+          message: `answers are compared by their words, not by an embedding model: ${message}`,
+        });
+      }
     }
-    return { ...byWords, similarity: (a, b) => this.#known.get(pairOf(a, b)) ?? 0 };
+    return { threshold: config.similarity ?? SAME_WORDS, similarity: (a, b) => this.#byWords(a, b, rules.question.text) };
   }
 
   async #learn(votes: readonly Vote[], similarity: (a: string, b: string) => Promise<number>): Promise<void> {
@@ -37,9 +39,16 @@ export class Comparing {
     for (const [i, a] of texts.entries()) {
       for (const b of texts.slice(0, i)) {
         const pair = pairOf(a, b);
-        if (a !== b && !this.#known.has(pair)) this.#known.set(pair, await similarity(a, b));
+        if (a !== b && !this.#meanings.has(pair)) this.#meanings.set(pair, await similarity(a, b));
       }
     }
+  }
+
+  #byWords(a: string, b: string, question: string): number {
+    const pair = pairOf(a, b);
+    const known = this.#words.get(pair) ?? lexicalSimilarity(a, b, question);
+    this.#words.set(pair, known);
+    return known;
   }
 }
 

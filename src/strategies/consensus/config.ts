@@ -54,7 +54,10 @@ export const consensusConfig = z
       problem('num_models', '`num_models` goes with `capability`; `members` say themselves how many they are');
     const votes = (members?.length ?? num_models ?? NUM_MODELS) * samples;
     if (quorum !== undefined && quorum > votes)
-      problem('quorum', `a quorum of ${quorum} cannot be reached: there are only ${votes} votes`);
+      problem(
+        'quorum',
+        `a quorum of ${quorum} cannot be reached: there ${votes === 1 ? 'is only one vote' : `are only ${votes} votes`}`,
+      );
     if (judge === undefined && voting === 'judge') problem('judge', '`voting: judge` needs a `judge`');
     if (judge === undefined && tie === 'judge') problem('judge', '`tie: judge` needs a `judge`');
     if (members === undefined) return;
