@@ -44,6 +44,55 @@ describe('several models', () => {
     expect((await call(harness, 'POST', ORCHESTRATED, bold)).body).toMatchObject({ output: 'nano' });
   });
 
+  row('execute_pipeline(stages[{capability, model_id}], initial_input)', async () => {
+    const last = { answer: [{ failBefore: down }, { text: 'short' }] };
+    const models = { a: translator('translated', 0.9), b: last };
+    await using harness = await startServer({ fake: { models } });
+    const stages = [{ capability: 'translation' }, { model: 'fake:b', on_fail: 'fail' }];
+    const failed = await call(harness, 'POST', ORCHESTRATED, { strategy: 'pipeline', stages, input: 'x' });
+    const { error } = failed.body as { error: { tutti: { run_id: string } } };
+    // It goes on where it failed.
+    const resumed = await call(harness, 'POST', `/api/runs/${error.tutti.run_id}/resume`);
+    expect(resumed.body).toMatchObject({ output: 'short', tutti: { strategy: 'pipeline', run_id: error.tutti.run_id } });
+    expect(harness.backend.calls.map(({ model }) => model)).toEqual(['a', 'b', 'b']);
+    expect(JSON.stringify(harness.backend.calls.at(-1)?.input)).toContain('translated');
+    const answer = await harness.tutti.orchestrate({
+      strategy: 'pipeline',
+      stages: [{ model: 'fake:a' }, { model: 'fake:b' }],
+      input: 'x',
+    });
+    expect(answer.text).toBe('short');
+    expect(Object.keys(answer.modelResults)).toHaveLength(2);
+  });
+
+  row('AgentCoordinator.execute_workflow(task, workflow), AgentRole', async () => {
+    const roles = { research: 'fake:r', code: 'fake:c', review: 'fake:v', docs: 'fake:d' };
+    const crew = { strategy: 'workflow', steps: ['research', 'code', 'review', 'docs'], roles };
+    const models = { r: { answer: 'facts' }, c: { answer: 'work' }, v: { answer: 'Approved.' }, d: { answer: 'manual' } };
+    await using harness = await startServer({ fake: { models }, tutti: { orchestrations: { crew } } });
+    const whole = await harness.tutti.run({ model: 'crew', input: 'Build it.' });
+    expect([whole.text, Object.keys(whole.modelResults)]).toEqual(['manual', crew.steps]);
+    const some = await harness.tutti.run({ model: 'crew', input: 'Build it.', overrides: { workflow: ['research', 'code'] } });
+    expect([some.text, Object.keys(some.modelResults)]).toEqual(['work', ['research', 'code']]);
+    const body = chat({ model: 'crew', tutti: { workflow: ['code'] } });
+    expect((await call(harness, 'POST', '/v1/chat/completions', body)).body).toMatchObject({
+      choices: [{ message: { content: 'work' } }],
+      tutti: { model_results: { code: { content: 'work' } } },
+    });
+  });
+
+  row('several instances of one model', async () => {
+    await using harness = await startServer({ fake: { models: { one: translator('42', 0.9) } } });
+    const members = [
+      { model: 'fake:one', temperature: 0 },
+      { model: 'fake:one', temperature: 1, instructions: 'Doubt.' },
+      { model: 'fake:one', name: 'third' },
+    ];
+    const { modelResults } = await harness.tutti.orchestrate({ strategy: 'consensus', members, quorum: 3, input: '40 + 2?' });
+    expect(Object.keys(modelResults)).toEqual(['fake:one', 'fake:one#2', 'third']);
+    expect(harness.backend.calls.map(({ input }) => (input as { temperature?: number }).temperature)).toEqual([0, 1, undefined]);
+  });
+
   row('consensus(capability, task, num_models, voting_strategy)', async () => {
     const models = { a: translator('42', 0.3), b: translator('41', 0.2), c: translator('42', 0.1) };
     await using harness = await startServer({ fake: { models } });

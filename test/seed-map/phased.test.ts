@@ -201,6 +201,22 @@ describe('phased', () => {
     expect((await infer(harness)).tutti.confidence).toMatchObject({ score: 0.3, method: confidence?.method });
   });
 
+  row('0.3, 20 %, and their order', async () => {
+    const input = [
+      { type: 'text', text: 'What is it?' },
+      { type: 'image', data: PNG },
+    ] as const;
+    const eyes = { ...seeing, answer: 'An error message: disk full.' };
+    await using harness = await start({ eyes });
+    const seen = (await harness.tutti.run({ model: 'careful', input })).confidence;
+    // The verifier agrees, then comes what vision saw, then what a verifier rejects.
+    expect(seen?.score).toBeCloseTo(0.9 * 0.8);
+    expect(seen?.adjustments).toMatchObject([{ rule: 'agreement' }, { rule: 'vision_error', factor: 0.8 }]);
+    await using rejecting = await start({ eyes, checker: { answer: 'No. It is 43.' } });
+    const both = (await rejecting.tutti.run({ model: 'careful', input })).confidence;
+    expect([both?.score, both?.adjustments?.map(({ rule }) => rule)]).toEqual([0.3, ['vision_error', 'verification_rejected']]);
+  });
+
   row('conflicts', async () => {
     await using harness = await start({
       checker: { answer: 'No. It is 43.' },

@@ -195,12 +195,26 @@ export const ROWS = {
     http: ['POST /api/inference/orchestrated'],
     cli: ['run --strategy --members --capability --confidence-threshold'],
   },
+  'execute_pipeline(stages[{capability, model_id}], initial_input)': {
+    library: ['orchestrate', 'resume'],
+    config: ['orchestrations.o.stages'],
+    http: ['POST /api/inference/orchestrated', 'POST /api/runs/{run}/resume'],
+    cli: ['run --strategy --stages', 'run --resume'],
+  },
   'consensus(capability, task, num_models, voting_strategy)': {
     library: ['orchestrate'],
     config: ['orchestrations.o.voting'],
     http: ['POST /api/inference/orchestrated'],
     cli: ['run --strategy --capability --num-models --voting'],
   },
+
+  'AgentCoordinator.execute_workflow(task, workflow), AgentRole': {
+    library: ['run'],
+    config: ['orchestrations.o.steps', 'orchestrations.o.roles.r.model', 'orchestrations.o.max_review_rounds'],
+    http: ['POST /v1/chat/completions'],
+    cli: ['run --workflow'],
+  },
+  'several instances of one model': { library: ['orchestrate'], config: ['orchestrations.o.members'] },
 
   // Phased orchestration.
   'ModelOrchestrator(kimi_client, chatgpt_model, chatgpt_api_key, vision_model, enable_verification)': {
@@ -343,7 +357,14 @@ export const ROWS = {
     cli: ['use reinterpret --failure-reason'],
   },
 
+  // Prompts, by `tutti/prompts`.
+  'build_prompt(phase, task, context)': { library: [] },
+  'chunk_prompt(parts, model_limits), estimate_tokens': { library: [] },
+  'PromptTemplate.render, CODING_TEMPLATE': { library: [], config: ['prompts'] },
+  'ContextManager(max_tokens=16384), add_message, get_context, current_tokens': { library: [] },
+
   // Numbers, and what the earlier systems had for later.
+  '0.3, 20 %, and their order': { library: ['run'] },
   '0.7 and 0.5: review': { library: ['events.on'] },
   'complexity on a scale of 0..10': { library: ['router.classify'] },
   '3 loaded models, 8000 MB of GPU, 16000 MB of main memory': { library: ['pool.memory'], http: ['GET /api/pool'] },
