@@ -3,7 +3,7 @@ import type { ChatInput } from '../contracts/chat.ts';
 import type { AnswerKind, RawAnswer } from './answer.ts';
 import { optionsOf, readChoice, readYesNo, type Option } from './choice.ts';
 import { wholeJson } from './data.ts';
-import { finalStatement } from './final-statement.ts';
+import { finalStatement, withoutThinking } from './final-statement.ts';
 import { numbersIn, resultOf } from './number.ts';
 import { readAnswer } from './read.ts';
 import { isProse } from './wording.ts';
@@ -80,18 +80,28 @@ function traitsOf(answer: RawAnswer, question: Question): Traits {
   const before = known.get(answer);
   if (before?.question === question) return before;
   const { text } = answer;
-  const { key } = readAnswer(answer, 'exact');
   const traits: Traits = {
     question,
-    words: key === null ? 0 : key.split(' ').length,
+    ...lengthOf(answer),
     data: isPlainData(text),
     option: question.options.length > 0 && readChoice(text, question.options) !== null,
     yesOrNo: readYesNo(text) !== null,
     number: statesNumber(text, question),
-    prose: key !== null && key.split(' ').length > MAX_NAME_WORDS && isProse(key),
   };
   known.set(answer, traits);
   return traits;
+}
+
+/** A longer text has more words than any name or list. */
+const MAX_EXACT_CHARACTERS = 1000;
+
+function lengthOf(answer: RawAnswer): Pick<Traits, 'words' | 'prose'> {
+  if (answer.text.length > MAX_EXACT_CHARACTERS && withoutThinking(answer.text).length > MAX_EXACT_CHARACTERS) {
+    return { words: MAX_EXACT_CHARACTERS, prose: true };
+  }
+  const { key } = readAnswer(answer, 'exact');
+  const words = key === null ? 0 : key.split(' ').length;
+  return { words, prose: key !== null && words > MAX_NAME_WORDS && isProse(key) };
 }
 
 /** Data rather than an answer in an envelope: `{"answer": 4}` is the number 4, `{"city": "Paris"}` is data. */

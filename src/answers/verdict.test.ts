@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { confidenceOfVerdict, readVerdict, verifyPrompt, type Verdict } from './verdict.ts';
+import { confidenceOfVerdict, isVerdict, readVerdict, remarksOf, verifyPrompt, type Verdict } from './verdict.ts';
 
 describe('verifyPrompt', () => {
   it('asks in the form that the embedded models know', () => {
@@ -77,5 +77,20 @@ describe('confidenceOfVerdict', () => {
     expect(of('rejected', sure)).toBeCloseTo(0.1);
     expect(of('rejected', { ...sure, score: 0.2 } as never)).toBe(0.3);
     expect([of('approved', null), of('rejected', null)]).toEqual([1, 0.3]);
+  });
+});
+
+describe('isVerdict', () => {
+  it('tells a judgement from an answer', () => {
+    expect(['No.', '{"verdict": "rejected"}', 'Correct!'].map((text) => isVerdict(text, '42'))).toEqual([true, true, true]);
+    expect(['46', 'The right answer is 46.', '{"n": 46}'].map((text) => isVerdict(text, '42'))).toEqual([false, false, false]);
+    expect(isVerdict('No.', 'Yes.')).toBe(false);
+  });
+});
+
+describe('remarksOf', () => {
+  it('is what tells more than that the answer is wrong', () => {
+    const rejected = (reason: string): string => remarksOf({ verdict: 'rejected', reason });
+    expect(['No.', 'That is wrong.', 'No. It has no tests.'].map(rejected)).toEqual(['', '', 'No. It has no tests.']);
   });
 });

@@ -23,9 +23,12 @@ const DECLINES =
 
 /** Longer texts than this many words explain something, whatever they begin with. */
 const MAX_DECLINING_WORDS = 40;
+/** Spares long texts the look at their words. */
+const MAX_DECLINING_CHARACTERS = 1000;
 
 /** Whether a text declines to answer or says that it does not know. One that goes on to state an answer does not. */
 export function declines(text: string): boolean {
+  if (text.length > MAX_DECLINING_CHARACTERS) return false;
   const plain = exactKey(text).toLowerCase();
   if (!DECLINES.test(plain)) return false;
   return plain.split(' ').length <= MAX_DECLINING_WORDS && !/\banswer\b[^.]*\b(?:is|:|=)\s*\S|\\boxed/.test(plain);
