@@ -1,4 +1,5 @@
 /** Context, reasoning, verification: what a phased orchestration takes and tells. */
+import { existsSync } from 'node:fs';
 import { describe, expect } from 'vitest';
 import { TuttiError } from '../../src/errors/error.ts';
 import type { FakeModelScript } from '../../src/testing/fake-backend.ts';
@@ -260,6 +261,21 @@ describe('phased', () => {
       const told = harness.events.all('run.review').map(({ data }) => data.review);
       expect(told).toEqual(review === 'none' ? [] : [review, review]);
     }
+  });
+
+  row('example module', () => {
+    // `npm run example <name>`; that they run is tested in test/examples.
+    const names = [
+      'phased-kimi-vision',
+      'verification',
+      'vision-screenshot',
+      'conflicts',
+      'fallback',
+      'parallel-context',
+      'singleton',
+    ];
+    const examples = new URL('../../examples/', import.meta.url);
+    expect(names.filter((name) => !existsSync(new URL(`${name}.ts`, examples)))).toEqual([]);
   });
 
   row('primary_answer is None', async () => {

@@ -260,6 +260,7 @@ export const ROWS = {
     http: ['POST /api/inference', 'GET /api/events'],
     cli: ['run --explain'],
   },
+  'example module': { library: [] },
   'primary_answer is None': { library: ['run'], http: ['POST /v1/chat/completions'], cli: ['run'] },
 
   // A model that has others as tools.
