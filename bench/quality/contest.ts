@@ -146,9 +146,16 @@ function orchestrations(thresholds: readonly number[]): Record<string, InlineOrc
     'self-consistency': { strategy: 'consensus', members: [embedded('mini-c')], samples: SAMPLES },
     handoff: handoffBy(thresholds, false),
     'handoff with drafts': handoffBy(thresholds, true),
+    'handoff by agreement': {
+      strategy: 'handoff',
+      members: [...minis.slice(1), embedded('base')],
+      agreement: true,
+      carry_draft: false,
+    },
     'phased, verified': { strategy: 'phased', reasoning: [embedded('mini-c')], verification: embedded('base') },
     'phased, not verified': { strategy: 'phased', reasoning: [embedded('mini-c')] },
-    ensemble: { strategy: 'ensemble', members: minis, aggregator: embedded('base') },
+    'ensemble, surest': { strategy: 'ensemble', members: minis, mode: 'best' },
+    'ensemble, base chooses': { strategy: 'ensemble', members: minis, aggregator: embedded('base'), mode: 'select' },
     race: { strategy: 'race', members: [...minis, embedded('base')], accept: { min_confidence: 0.6 } },
     fallback: { strategy: 'fallback', members: [embedded('nano'), embedded('base')] },
   };
