@@ -53,12 +53,10 @@ export function confidenceOfVerdict({ verdict }: Verdict, verifier: Confidence |
   return { score, method: 'verifier', calibrated: false };
 }
 
-const JUDGES = /^\W*(?:yes|no|true|false|approved?|rejected?|correct|incorrect|right|wrong|verdict)\b/i;
-
 /** Whether a text judges where it should have answered. `answer`: one that says yes or no shows that this answers, too. */
 export function isVerdict(text: string, answer: string): boolean {
   const said = withoutThinking(text);
-  return readJson(said) !== null || (JUDGES.test(said) && !JUDGES.test(answer));
+  return readJson(said) !== null || (readYesNo(said) !== null && readYesNo(answer) === null);
 }
 
 /** The least number of words that tell more than yes or no. */

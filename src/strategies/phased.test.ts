@@ -4,7 +4,13 @@ import { TuttiError } from '../errors/error.ts';
 import { deferred } from '../lib/deferred.ts';
 import { FakeClock } from '../testing/fake-clock.ts';
 import { strategyContract } from '../testing/strategy-contract.ts';
-import { runScripted, type MemberScript, type StrategyOutcome, type StrategyRun } from '../testing/strategy-runner.ts';
+import {
+  runScripted,
+  type MemberAnswer,
+  type MemberScript,
+  type StrategyOutcome,
+  type StrategyRun,
+} from '../testing/strategy-runner.ts';
 import { reportsError, unavailableTools } from './phased/findings.ts';
 import { phasedStrategy } from './phased.ts';
 
@@ -272,29 +278,66 @@ describe('the verification of phased', () => {
 });
 
 describe('an answer that the verifier rejects', () => {
-  const rejection = { checker: { text: 'I get 46. No.', confidence: 0.9 } };
+  const rejection = { checker: ['I get 45. No.', { text: '46', confidence: 0.9 }] };
 
-  it('is replaced by the verifier’s own when that is at least as sure', async () => {
-    const outcome = await ask({}, rejection);
+  it('is replaced by the verifier’s own, asked for by itself, when that is at least as sure', async () => {
+    const outcome = await ask({ context: [], verification: { model: 'checker', instructions: 'Judge.' } }, rejection);
     expect([outcome.text, outcome.confidence?.score]).toEqual(['46', 0.3]);
-    expect(outcome.results.verification?.content).toEqual({ verdict: 'rejected', reason: 'I get 46. No.', correction: '46' });
-    expect((await ask({}, { checker: 'No, it is 46.' })).text).toBe('46');
+    expect(outcome.results.verification?.content).toEqual({ verdict: 'rejected', reason: 'I get 45. No.', correction: '45' });
+    expect(outcome.results.correction).toMatchObject({ role: 'verification', content: '46' });
+    expect(outcome.calls.at(-1)?.input.messages).toEqual([{ role: 'user', content: '40 + 2?' }]);
   });
 
-  it('is kept when the verifier is less sure, says no other, or not in the form that is asked for', async () => {
-    expect((await ask({}, { checker: { text: 'I get 46. No.', confidence: 0.79 } })).text).toBe('42');
-    expect((await ask({}, { checker: 'No.' })).text).toBe('42');
+  it('is replaced by what the verdict says when nobody can say how sure the author is, or the verdict is JSON', async () => {
+    const thinker = '42';
+    expect((await ask({}, { thinker, checker: 'No, it is 46.' })).text).toBe('46');
+    expect((await ask({}, { thinker: 'No.', checker: 'I get yes. No.' })).text).toBe('Yes.');
+    const checker = { text: '{"verdict": "rejected", "correction": "46"}', confidence: 0.9 };
+    const structured = await ask({}, { checker });
+    expect([structured.text, structured.results.correction]).toEqual(['46', undefined]);
+  });
+
+  it('is kept when the verifier is less sure, has no other, or not in the form that is asked for', async () => {
+    const second = (answer: MemberScript): MemberScript => ['No.', answer as string];
+    expect((await ask({}, { checker: second({ text: '46', confidence: 0.79 }) })).text).toBe('42');
+    expect((await ask({}, { checker: second('46') })).text).toBe('42');
+    for (const nothing of ['No.', '', '{"verdict": "rejected"}', "I don't know."]) {
+      const { text, confidence } = await ask({}, { checker: ['No.', nothing] });
+      expect([text, confidence?.score]).toEqual(['42', 0.3]);
+    }
     const json: Partial<ChatInput> = { response_format: { type: 'json_object' } };
-    expect((await ask({}, { ...rejection, thinker: '{"n":42}' }, { input: json })).text).toBe('{"n":42}');
+    const thinker = { text: '{"n":42}', confidence: 0.5 };
+    expect((await ask({}, { ...rejection, thinker }, { input: json })).text).toBe('{"n":42}');
+  });
+
+  it('is rejected no more when the verifier itself comes to the same', async () => {
+    const outcome = await ask({}, { checker: ['No.', { text: 'It is 42.', confidence: 0.5 }] });
+    expect([outcome.text, outcome.confidence?.score]).toEqual(['42', 0.8]);
+    const declining = {
+      thinker: { text: "I don't know.", confidence: 0.8 },
+      checker: ['No.', { text: "I don't know.", confidence: 0.1 }],
+    };
+    expect((await ask({}, declining)).confidence?.score).toBe(0.8);
+  });
+
+  it('shares the time of its verification', async () => {
+    const clock = new FakeClock();
+    const called = deferred();
+    let calls = 0;
+    const checker = (): MemberAnswer => {
+      if (calls++ > 0) called.resolve();
+      else clock.advance(15_000);
+      return calls > 1 ? { hangs: true } : { text: 'No.' };
+    };
+    const running = ask({}, { checker }, { clock });
+    await called.promise;
+    clock.advance(5000);
+    expect((await running).results.correction?.error?.code).toBe('member_timeout');
   });
 
   it('is kept when it is told to', async () => {
     const { text, confidence } = await ask({ on_reject: 'keep' }, rejection);
     expect([text, confidence?.score]).toEqual(['42', 0.3]);
-  });
-
-  it('is yes or no as the author wrote it', async () => {
-    expect((await ask({}, { thinker: 'No.', checker: 'I get yes. No.' })).text).toBe('Yes.');
   });
 
   it('is revised by its author, with the objection', async () => {
@@ -309,7 +352,10 @@ describe('an answer that the verifier rejects', () => {
   });
 
   it('stands no more when author and verifier come to the same', async () => {
-    const outcome = await ask({ on_reject: 'revise' }, { ...rejection, thinker: ['42', { text: 'It is 46.', confidence: 0.6 }] });
+    const outcome = await ask(
+      { on_reject: 'revise' },
+      { checker: 'I get 46. No.', thinker: ['42', { text: 'It is 46.', confidence: 0.6 }] },
+    );
     expect([outcome.text, outcome.confidence?.score]).toEqual(['It is 46.', 0.8]);
     expect(targets(outcome)).toEqual(['notes', 'thinker', 'checker', 'thinker']);
     expect(outcome.conflicts.map(({ kind }) => kind)).toEqual(['verification_rejected']);
@@ -317,7 +363,10 @@ describe('an answer that the verifier rejects', () => {
 
   it('stands when the author stays with it, or cannot be asked again', async () => {
     for (const second of ['It is 42.', ill, '']) {
-      const outcome = await ask({ on_reject: 'revise' }, { ...rejection, thinker: [{ text: '42', confidence: 0.8 }, second] });
+      const outcome = await ask(
+        { on_reject: 'revise' },
+        { checker: 'I get 46. No.', thinker: [{ text: '42', confidence: 0.8 }, second] },
+      );
       expect([outcome.text, outcome.confidence?.score]).toEqual(['42', 0.3]);
     }
   });
@@ -332,6 +381,19 @@ describe('an answer that the verifier rejects', () => {
     const rejected = await ask({ on_reject: 'revise' }, { thinker, checker: ['I get 46. No.', 'No.'] });
     expect([rejected.text, rejected.confidence?.score]).toEqual(['44', 0.3]);
     expect(rejected.results['verification#2']?.content).toMatchObject({ verdict: 'rejected' });
+  });
+});
+
+describe('an answer of which the verifier is not certain', () => {
+  it('is replaced or kept in the same way, as sure as a tied vote', async () => {
+    const replaced = await ask({}, { checker: ['Hm.', { text: '46', confidence: 0.9 }] });
+    expect([replaced.text, replaced.confidence?.score]).toEqual(['46', Math.sqrt(0.5 * 0.9)]);
+    const kept = await ask({}, { checker: ['Hm.', { text: '46', confidence: 0.5 }] });
+    expect([kept.text, kept.confidence?.score, kept.conflicts]).toEqual(['42', Math.sqrt(0.5 * 0.8), []]);
+  });
+
+  it('is approved when the verifier itself comes to the same', async () => {
+    expect((await ask({}, { checker: ['Hm.', '42'] })).confidence?.score).toBeCloseTo(0.9);
   });
 });
 

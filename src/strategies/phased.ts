@@ -5,11 +5,11 @@
  *
  * The answer streams when nothing can take its place: without a verification, or when a rejected answer is kept.
  *
- * Its confidence is the author's, changed by these rules in this order: an approval is an agreement of all, and raises it; errors that
- * an image shows take 20 % off; a rejection that stands leaves at most 0.3. A rejection stands unless the author, asked again,
- * comes to an answer that the verifier holds for right.
+ * Its confidence is its author's, changed by these rules in this order: an approval is an agreement of all, and raises it; where author
+ * and verifier give different answers, it is that of a tied vote; errors that an image shows take 20 % off; a rejection that stands leaves
+ * at most 0.3. A rejection stands unless both come to the same answer in the end, or the verifier approves what the author makes of it.
  */
-import { adjust } from '../answers/confidence.ts';
+import { adjust, confidenceOfVote } from '../answers/confidence.ts';
 import { confidenceOfVerdict } from '../answers/verdict.ts';
 import type { ChatInput } from '../contracts/chat.ts';
 import type { Confidence } from '../contracts/confidence.ts';
@@ -22,7 +22,8 @@ import { reportsError, unavailableTools } from './phased/findings.ts';
 import { gather, type Gathered } from './phased/gathering.ts';
 import { planOf } from './phased/plan.ts';
 import { reason, taskOf, type Reasoned } from './phased/reasoning.ts';
-import { verify, type Checked } from './phased/verification.ts';
+import type { Checked } from './phased/checking.ts';
+import { verify } from './phased/verification.ts';
 
 type Context = StrategyContext<PhasedConfig>;
 
@@ -64,7 +65,7 @@ function conclude(
   context: Context,
   { seen }: Gathered,
   { key }: Reasoned,
-  { answer, verdict, verifier }: Checked,
+  { answer, verdict, verifier, isDisputed }: Checked,
 ): Confidence | null {
   const errors = seen.filter(({ text }) => reportsError(text)).map((one) => one.key);
   if (errors.length > 0) {
@@ -82,9 +83,12 @@ function conclude(
   }
   const isApproved = verdict === 'approved';
   const known = answer.confidence ?? (isApproved ? confidenceOfVerdict({ verdict, reason: '' }, verifier) : null);
-  return adjust(known, {
+  return adjust(isDisputed && known !== null ? confidenceOfVote(TIED, [known.score]) : known, {
     ...(isApproved && answer.confidence !== null && { agreement: 1 }),
     visionError: errors.length > 0,
     ...(verdict !== null && { verdict }),
   });
 }
+
+/** The share of two that give different answers. */
+const TIED = 0.5;

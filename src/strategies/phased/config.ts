@@ -48,12 +48,13 @@ export const phasedConfig = z.strictObject({
     .refine((text) => text.includes('{question}') && text.includes('{answer}'), 'the prompt needs {question} and {answer}')
     .optional(),
   /**
-   * What comes of an answer that the verifier rejects. `keep`: it is given all the same; so it need not wait for the verdict. `correct`: the
-   * verifier's own answer takes its place, if it gave one and is at least as sure of it as the author was (where both are known).
-   * `revise`: the author is asked again, with the objection, and the verifier once more.
+   * What comes of an answer that the verifier rejects. `keep`: it is given all the same; so it need not wait for the verdict. `correct` (also
+   * when the verifier is uncertain): the verifier's own answer takes its place, if it has one and is at least as sure of it as the author of
+   * its own. Where the author says how sure it is, the verifier is asked for that answer (step `correction`), else what it says with its
+   * verdict counts. `revise`: the author is asked again, with the objection, and the verifier once more.
    */
   on_reject: z.enum(['keep', 'correct', 'revise']).default('correct'),
-  /** Seconds, each for a whole phase: for all sources together, for all attempts at reasoning together. */
+  /** Seconds, each for a whole phase: for all sources together, for all attempts at reasoning, for all that the verifier is asked. */
   timeouts: z
     .strictObject({
       context: seconds.default(TIMEOUTS.context),
