@@ -93,6 +93,24 @@ it('shows the steps as a tree, each with how it went', () => {
   ]);
 });
 
+it('shows a member and the one attempt at it in one line', () => {
+  const attempt = step('m', { first_token_ms: 250, steps: [step('inner')] });
+  const same = step('m', { kind: 'member', steps: [attempt] });
+  const other = step('reasoning', { kind: 'member', steps: [step('m')] });
+  const late = step('slow', { kind: 'member', status: 'failed', steps: [step('slow', { status: 'cancelled' })] });
+  const twice = step('best', { kind: 'member', steps: [step('a', { status: 'failed' }), step('b')] });
+  const lines = renderRun(run({ steps: [step('root', { steps: [same, other, late, twice] })] })).split('\n');
+  expect(lines.slice(1)).toEqual([
+    '├─ m  ok  1.5 s  first token 250 ms',
+    '│  └─ inner  ok  1.5 s',
+    '├─ reasoning  m  ok  1.5 s',
+    '├─ slow  failed  1.5 s',
+    '└─ best  ok  1.5 s',
+    '   ├─ a  failed  1.5 s',
+    '   └─ b  ok  1.5 s',
+  ]);
+});
+
 it('shows what an orchestration made of its members’ results', () => {
   const result = { execution_time_ms: 1200, usage: null, error: null, confidence: null, success: true } as const;
   const logprobs = { score: 0.9, method: 'logprobs', calibrated: false } as const;

@@ -33,10 +33,15 @@ const EXCERPT = 100;
 function memberLine(name: string, result: WireDetails['model_results'][string]): string {
   const { model, role, success, content, error, confidence, execution_time_ms: ms } = result;
   const facts = [style('cyan', name), ...[role, model].filter((word) => word !== name)];
-  facts.push(success ? style('green', 'ok') : style('red', 'failed'), formatDuration(ms));
+  facts.push(outcome(success, error?.code), formatDuration(ms));
   if (confidence !== null) facts.push(`confidence ${confidenceText(confidence)}`);
   const said = error === null ? excerpt(content) : style('red', `${error.message} (${error.code})`);
   return `${[...new Set(facts)].join('  ')}${said === '' ? '' : `: ${said}`}`;
+}
+
+function outcome(success: boolean, code: string | undefined): string {
+  if (success) return style('green', 'ok');
+  return code === 'cancelled' ? style('yellow', 'stopped') : style('red', 'failed');
 }
 
 function excerpt(content: unknown): string {
@@ -68,11 +73,19 @@ export function renderRun(run: WireRun): string {
 }
 
 function tree(steps: readonly WireStep[], indent: string): string[] {
-  return steps.flatMap((step, i) => {
+  return steps.map(withAttempt).flatMap((step, i) => {
     const last = i === steps.length - 1;
     const label = step.kind === 'member' ? style('cyan', step.name) : step.name;
     return [`${indent}${last ? '└─' : '├─'} ${label}  ${summary(step)}`, ...tree(step.steps, `${indent}${last ? '   ' : '│  '}`)];
   });
+}
+
+/** A member and the one attempt at it are one line: who was asked, and who answered where that is another name. */
+function withAttempt(step: WireStep): WireStep {
+  const [attempt, second] = step.steps;
+  if (step.kind !== 'member' || attempt === undefined || second !== undefined) return step;
+  const name = attempt.name === step.name ? step.name : `${step.name}  ${attempt.name}`;
+  return { ...attempt, kind: 'member', name, status: step.status, error: step.error ?? attempt.error };
 }
 
 type Summarised = Pick<WireRun, 'status' | 'started_at' | 'ended_at' | 'cost_usd' | 'confidence' | 'error' | 'first_token_ms'> & {
