@@ -21,6 +21,14 @@ describe('fromCamel', () => {
     });
   });
 
+  it('looks into what may be an id, a list or an object', () => {
+    const member = z.union([z.string(), z.strictObject({ max_tokens: z.int() })]).transform((given) => given);
+    const either = z.strictObject({ members: z.array(member), reasoning: z.union([z.array(member), member]) });
+    const given = { members: ['a', { maxTokens: 1 }], reasoning: [{ maxTokens: 2 }] };
+    expect(fromCamel(either, given)).toEqual({ members: ['a', { max_tokens: 1 }], reasoning: [{ max_tokens: 2 }] });
+    expect(fromCamel(either, { reasoning: { maxTokens: 3 } })).toEqual({ reasoning: { max_tokens: 3 } });
+  });
+
   it('leaves names, free data and unknown keys alone', () => {
     const value = {
       models: { myModel: { metadata: { someKey: { innerKey: 1 } } } },

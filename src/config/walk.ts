@@ -30,9 +30,12 @@ export function recordValueOf(schema: AnySchema): AnySchema | null {
   return def.type === 'record' && def.valueType !== undefined ? def.valueType : null;
 }
 
+/** What the elements of a list are, or null when the schema is none. Of a union, those of its first list. */
 export function elementOf(schema: AnySchema): AnySchema | null {
-  const def = unwrap(schema)._zod.def as { type: string; element?: AnySchema };
-  return def.type === 'array' && def.element !== undefined ? def.element : null;
+  const def = unwrap(schema)._zod.def as { type: string; element?: AnySchema; options?: readonly AnySchema[] };
+  if (def.type === 'array' && def.element !== undefined) return def.element;
+  if (def.type !== 'union' || def.options === undefined) return null;
+  return def.options.map(elementOf).find((element) => element !== null) ?? null;
 }
 
 /** The schema at a path, or null when the path leads nowhere. */
