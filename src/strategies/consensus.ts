@@ -94,7 +94,8 @@ async function conclude(context: Context, counted: Count, failures: readonly Fai
     case 'abstains': {
       const { voter, answer } = counted.votes[verdict.vote]!; // it is a place in the votes
       context.report({ type: 'decision', message: `the panel abstains, in the words of ${voter.key}` });
-      return { answer, confidence: confidenceOfVote(verdict.share) };
+      const scores = counted.result.abstained.map((at) => counted.ballots[at]?.confidence);
+      return { answer, confidence: confidenceOfVote(verdict.share, scores) };
     }
     case 'judge':
       return judged(context, counted, verdict.groups);
