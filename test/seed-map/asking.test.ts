@@ -57,8 +57,13 @@ describe('asking', () => {
     );
     expect(backend.calls).toHaveLength(6);
     for (const { input } of backend.calls) expect(input).toMatchObject({ messages: [{ content: [IMAGE] }] });
-    const refused = tutti.run({ model: 'fake:blind', input: [{ type: 'image', path }] });
-    expect(await codeOf(refused)).toBe('unsupported_input');
+    // Who cannot see is told in words, by a model that can; where there is none, it is refused.
+    await tutti.run({ model: 'fake:blind', input: [{ type: 'image', path }] });
+    expect(JSON.stringify(backend.calls.at(-1)?.input)).toContain('a cat');
+    await using unseeing = await startServer({ fake: { models: { blind: {} } } });
+    expect(await codeOf(unseeing.tutti.run({ model: 'fake:blind', input: [{ type: 'image', data: PNG }] }))).toBe(
+      'unsupported_input',
+    );
     // An Ollama takes bytes only, so an address is fetched for it.
     await using upstream = await createFakeUpstream({ models: { llava: { capabilities: ['completion', 'vision'] } } });
     const web = createServer((_request, response) => response.end(Buffer.from(PNG, 'base64'))).listen(0, '127.0.0.1');
