@@ -117,6 +117,7 @@ export class Tutti implements AsyncDisposable {
     this.#assistants = createAssistants({
       perform,
       models: () => system.assistantModels,
+      doubts: () => system.doubts,
       contextWindow: (target) => system.contextWindow(target),
     });
     this.#cpu(); // so that the first look has something to compare with

@@ -8,18 +8,27 @@
 import { readFile } from 'node:fs/promises';
 import type { JsonSchema, ToolCall, ToolDefinition } from '../../src/contracts/chat.ts';
 import { asArray, asObject, parseJson, type JsonObject } from '../../src/lib/json-value.ts';
-import { readAnswer } from '../../src/arbiter/interpreter/interpreter.ts';
+import { TuttiError } from '../../src/errors/error.ts';
+import { createInterpreter } from '../../src/arbiter/interpreter/interpreter.ts';
 
 /** A recorded answer. */
 export interface ToolCallRow {
   readonly id: string;
   readonly category: string;
   readonly model: string;
+  /** What was asked: a text, or the messages of a conversation. */
+  readonly question: string | readonly AskedMessage[] | readonly (readonly AskedMessage[])[];
   readonly functions: readonly { readonly name: string; readonly description?: string; readonly parameters: JsonSchema }[];
   /** All that the model wrote. */
   readonly raw: string;
   /** By function (with `_1`, `_2` … where one is called several times), by parameter: accepted values. `""`: may be left out. */
   readonly possible_answer: Readonly<Record<string, Readonly<Record<string, readonly unknown[]>>>> | null;
+}
+
+/** One of the messages that a model was asked with. */
+export interface AskedMessage {
+  readonly role: string;
+  readonly content: string;
 }
 
 /** Right answers of all. */
@@ -37,17 +46,34 @@ export interface ToolCallScore {
   readonly wrong: readonly { readonly id: string; readonly model: string; readonly calls: readonly ToolCall[] }[];
 }
 
-/** Reads a text with these tools. The default is the interpreter without a model. */
-export type ReadCalls = (text: string, tools: readonly ToolDefinition[]) => readonly ToolCall[] | Promise<readonly ToolCall[]>;
+/** Reads a text with these tools; the question is null when the user said more than that. The default is the interpreter without a model. */
+export type ReadCalls = (
+  text: string,
+  tools: readonly ToolDefinition[],
+  question: string | null,
+) => readonly ToolCall[] | Promise<readonly ToolCall[]>;
 
-const withoutModel: ReadCalls = (text, tools) => readAnswer({ text, tools }).calls;
+const alone = createInterpreter({
+  model: null,
+  ask: () => Promise.reject(new TuttiError('internal_error', 'there is no model')),
+});
+
+const withoutModel: ReadCalls = async (text, tools, question) =>
+  (await alone.interpret({ text, tools, question: question ?? undefined })).toolCalls;
+
+/** The question of a row, when it is all that the user said. */
+export function questionOf({ question }: Pick<ToolCallRow, 'question'>): string | null {
+  if (typeof question === 'string') return question;
+  const [only, ...others] = question.flat().filter(({ role }) => role !== 'system');
+  return only === undefined || only.role !== 'user' || others.length > 0 ? null : only.content;
+}
 
 /** Scores a reader on recorded answers. */
 export async function scoreToolCalls(rows: readonly ToolCallRow[], read: ReadCalls = withoutModel): Promise<ToolCallScore> {
   const counts = new Map<string, { right: number; of: number }>();
   const wrong: { id: string; model: string; calls: readonly ToolCall[] }[] = [];
   for (const row of rows) {
-    const calls = await read(row.raw, toolsOf(row));
+    const calls = await read(row.raw, toolsOf(row), questionOf(row));
     const count = counts.get(row.category) ?? { right: 0, of: 0 };
     counts.set(row.category, count);
     count.of++;

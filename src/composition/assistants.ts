@@ -3,6 +3,7 @@ import { createFailures, type FailureContext, type Reinterpretation, type Reinte
 import type { Diagnosis } from '../arbiter/first-aid.ts';
 import {
   createInterpreter,
+  type Doubts,
   type Interpretation,
   type InterpretInput,
   type RepairInput,
@@ -15,6 +16,8 @@ export interface AssistantsOptions {
   perform<T>(work: Work<T>, options: WorkOptions): Promise<Performed<T>>;
   /** `interpreter.model`, `mediator.model` and `failures.model`; null: none. */
   models(): { readonly interpreter: ModelId | null; readonly mediator: ModelId | null; readonly failures: ModelId | null };
+  /** `interpreter.doubt` and `interpreter.second_opinion`. */
+  doubts(): Doubts;
   /** Tokens; null when it is not known. */
   contextWindow(target: string): number | null;
 }
@@ -48,8 +51,8 @@ export interface Assistants {
 }
 
 /** Makes them. Errors of each: `cancelled`, `deadline_exceeded`; a model that fails is made up for. */
-export function createAssistants({ perform, models, contextWindow }: AssistantsOptions): Assistants {
-  const interpreterWith = (ask: WorkAsk) => createInterpreter({ model: models().interpreter, ask });
+export function createAssistants({ perform, models, doubts, contextWindow }: AssistantsOptions): Assistants {
+  const interpreterWith = (ask: WorkAsk) => createInterpreter({ model: models().interpreter, ask, ...doubts() });
   const mediatorWith = (ask: WorkAsk) =>
     createMediator({ ask, interpreter: interpreterWith(ask), model: models().mediator, contextWindow });
   const failuresWith = (ask: WorkAsk) => createFailures({ model: models().failures, ask, interpreter: interpreterWith(ask) });

@@ -5,7 +5,7 @@
 import { withConsult } from '../arbiter/arbiter.ts';
 import type { Ask } from '../arbiter/ask.ts';
 import { createFailures } from '../arbiter/failures.ts';
-import { createInterpreter } from '../arbiter/interpreter/interpreter.ts';
+import { createInterpreter, type Doubts } from '../arbiter/interpreter/interpreter.ts';
 import type { ChatInput } from '../contracts/chat.ts';
 import type { Clock } from '../contracts/clock.ts';
 import type { CallOptions, Model } from '../contracts/model.ts';
@@ -37,7 +37,7 @@ export interface CallsOptions {
   readonly calibrate: Calibrate;
   readonly settings: () => StrategySettings;
   /** `interpreter:` */
-  readonly tools: () => { readonly read: boolean; readonly interpreter: ModelId | null };
+  readonly tools: () => { readonly read: boolean; readonly interpreter: ModelId | null; readonly doubts: Doubts };
   /** `failures:` */
   readonly failures: () => { readonly maxInterventions: number; readonly model: ModelId | null };
 }
@@ -204,12 +204,12 @@ export class Calls {
   }
 
   #readingTools(scope: RunScope, model: Model): Model {
-    const { interpreter } = this.#options.tools();
-    if (!this.#options.tools().read) return model;
+    const { interpreter, read, doubts } = this.#options.tools();
+    if (!read) return model;
     return withToolReading(model, {
       // The interpreter's own calls are taken as they are.
       applies: ({ step }) => !step.includes(INTERPRETER_STEP),
-      interpreter: (options) => createInterpreter({ model: interpreter, ask: this.#asking(scope, options) }),
+      interpreter: (options) => createInterpreter({ model: interpreter, ask: this.#asking(scope, options), ...doubts }),
       nameCall: ({ step }, index, id) => scope.nameCall(step, index, id),
       onUnclear: () => void (scope.unclearToolCalls = true),
     });

@@ -4,6 +4,7 @@ import type { AnyBackendDefinition } from '../contracts/backend.ts';
 import type { AnyStrategyDefinition } from '../contracts/strategy.ts';
 import { BACKEND_ID_PATTERN, isKnownCapability } from '../contracts/vocabulary.ts';
 import type { ConfigShape } from '../config/load.ts';
+import { plainIssues } from '../config/issues.ts';
 import { shapeOf } from '../config/walk.ts';
 import { TuttiError } from '../errors/error.ts';
 import { nearest } from '../lib/nearest.ts';
@@ -39,6 +40,17 @@ const interpreterSchema = z
       .boolean()
       .default(true)
       .describe('Read calls in the text of every answer to a request with tools. Off: only by `/api/tools/interpret`.'),
+    doubt: z
+      .boolean()
+      .default(true)
+      .describe('Drop calls written as text that the question, one in English, does not ask for. Off: each written call counts.'),
+    second_opinion: z
+      .string()
+      .min(1)
+      .optional()
+      .describe(
+        'A capable model that is asked about written calls whose tool has no word in common with the question. Default: none, so they count.',
+      ),
   })
   .describe('How tool calls are read that models write in their own ways.');
 
@@ -174,11 +186,7 @@ function check(kinds: Kinds, config: TuttiConfig, issue: Report): void {
 }
 
 function report(result: z.ZodSafeParseResult<unknown>, prefix: readonly PropertyKey[], issue: Report): void {
-  for (const problem of result.error?.issues ?? []) {
-    if (problem.code === 'unrecognized_keys')
-      for (const key of problem.keys) issue([...prefix, ...problem.path, key], 'no such key');
-    else issue([...prefix, ...problem.path], problem.message);
-  }
+  for (const { path, reason } of plainIssues(result.error?.issues ?? [], prefix)) issue(path, reason);
 }
 
 /** Orchestrations and aliases never take a backend's, a capability's, each other's or `auto`'s name. */
@@ -234,6 +242,9 @@ function checkTargets(config: TuttiConfig, members: ReadonlyMap<string, readonly
     ).flat(),
     ...routing.rules.map(({ use }, i) => ({ path: ['routing', 'rules', i, 'use'], target: use })),
     ...DEFAULT_MODELS.map((key) => ({ path: ['orchestrator', key], target: orchestrator[key] })),
+    ...(config.interpreter.second_opinion === undefined
+      ? []
+      : [{ path: ['interpreter', 'second_opinion'], target: config.interpreter.second_opinion }]),
     ...(['interpreter', 'mediator', 'failures'] as const).flatMap((section) => {
       const { model } = config[section];
       return model === undefined ? [] : [{ path: [section, 'model'], target: model }];

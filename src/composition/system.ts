@@ -27,6 +27,7 @@ import { Router } from '../router/router.ts';
 import type { ReviewLimits } from '../runs/recorder.ts';
 import { createRuns, type Runs } from '../runs/runs.ts';
 import { openStorage, type Storage } from '../storage/storage.ts';
+import type { Doubts } from '../arbiter/interpreter/interpreter.ts';
 import { Backends, type BackendEntry } from './backends.ts';
 import { configSchema, ownBackendConfig, type TuttiConfig } from './config-schema.ts';
 import { defaultAliases } from './default-aliases.ts';
@@ -149,7 +150,10 @@ export class System implements AsyncDisposable {
       review: () => this.#reviewLimits,
       maxCalls: () => this.config.orchestrator.max_calls_per_run,
       failures: () => ({ maxInterventions: this.config.failures.max_interventions, model: this.assistantModels.failures }),
-      tools: () => ({ read: this.config.interpreter.read, interpreter: this.assistantModels.interpreter }),
+      tools: () => {
+        const { interpreter } = this.assistantModels;
+        return { read: this.config.interpreter.read, interpreter, doubts: this.doubts };
+      },
       settings: () => ({
         interpreter: this.assistantModels.interpreter,
         collaboration: this.config.orchestrator.enable_collaboration,
@@ -174,6 +178,12 @@ export class System implements AsyncDisposable {
       mediator: this.#known(mediator.model),
       failures: this.#known(failures.model),
     };
+  }
+
+  /** What is done about written calls that nobody asked for. */
+  get doubts(): Doubts {
+    const { doubt, second_opinion } = this.config.interpreter;
+    return { doubt, secondOpinion: second_opinion === undefined ? null : this.#known(second_opinion) };
   }
 
   /** null where the name is several models', or nobody's. */

@@ -1,5 +1,5 @@
 /** Models whose tool calls are read the way they are really written. */
-import type { ChatInput, ToolCall } from '../contracts/chat.ts';
+import type { ChatInput, ChatMessage, ToolCall } from '../contracts/chat.ts';
 import type { CallOptions, Model } from '../contracts/model.ts';
 import type { FinishPart, Part, TextDelta, ToolCallDelta } from '../contracts/part.ts';
 import { readAnswer, type Interpretation, type Interpreter } from '../arbiter/interpreter/interpreter.ts';
@@ -129,17 +129,26 @@ class ChoiceReader {
   async #written(): Promise<Read> {
     const end = this.#watcher.end();
     if (end.problems.length === 0 && end.calls.length > 0)
-      return { text: end.text, calls: end.calls, note: noteOf(end.source, end.calls.length) };
+      return this.#unlessDoubted({ text: end.text, calls: end.calls, note: noteOf(end.source, end.calls.length) }, end.held);
     if (!end.meant) return { text: end.held, calls: [], note: null };
-    const read = await this.#interpret({ text: end.held });
-    if (read.toolCalls.length > 0)
-      return {
-        text: end.text === end.held ? '' : end.text,
-        calls: read.toolCalls,
-        note: noteOf(read.source, read.toolCalls.length),
-      };
+    const { toolCalls, source } = await this.#interpret({ text: end.held });
+    const text = end.text === end.held ? '' : end.text;
+    if (toolCalls.length > 0)
+      return this.#unlessDoubted({ text, calls: toolCalls, note: noteOf(source, toolCalls.length) }, end.held);
     this.#reading.onUnclear(this.#options);
     return { text: end.held, calls: end.calls, note: end.problems.map(({ message }) => message).join('; ') || null };
+  }
+
+  /** Calls that the question does not ask for are shown as they were written. */
+  async #unlessDoubted(read: Read, held: string): Promise<Read> {
+    const asked = onlyQuestion(this.#input);
+    if (asked === null) return read;
+    const { calls } = read;
+    const { signal } = this.#options;
+    const interpreter = this.#reading.interpreter(this.#options);
+    const doubt = await interpreter.doubt({ ...asked, calls, tools: this.#input.tools ?? [], signal });
+    if (doubt === null) return read;
+    return { text: held, calls: [], note: `${callCount(calls.length)} not taken: ${doubt.message}` };
   }
 
   #interpret(
@@ -162,5 +171,29 @@ interface Read {
 }
 
 function noteOf(source: Interpretation['source'], calls: number): string {
-  return `${calls} tool call${calls === 1 ? '' : 's'} ${source === 'model' ? 'written by the interpreter' : source}`;
+  return `${callCount(calls)} ${source === 'model' ? 'written by the interpreter' : source}`;
+}
+
+function callCount(calls: number): string {
+  return `${calls} tool call${calls === 1 ? '' : 's'}`;
+}
+
+/**
+ * What the user asked, when that is all that was said, in words, and nobody insists on a call. In a longer conversation a call may
+ * take what it needs from anywhere.
+ */
+function onlyQuestion({ messages, tool_choice: choice = 'auto' }: ChatInput): { question: string; background: string } | null {
+  const asked = messages.filter(({ role }) => role === 'user');
+  const told = messages.filter(({ role }) => role === 'system' || role === 'developer');
+  const [only] = asked;
+  if (only === undefined || asked.length > 1 || asked.length + told.length < messages.length || choice !== 'auto') return null;
+  const question = wordsOf(only);
+  return question === null ? null : { question, background: told.map((message) => wordsOf(message) ?? '').join('\n') };
+}
+
+/** Null when there is more than words. */
+function wordsOf({ content }: ChatMessage): string | null {
+  if (typeof content === 'string') return content;
+  const texts = (content ?? []).flatMap((part) => (part.type === 'text' ? [part.text] : []));
+  return texts.length === (content ?? []).length ? texts.join('\n') : null;
 }

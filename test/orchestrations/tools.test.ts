@@ -46,6 +46,39 @@ describe('tool calls', () => {
     expect((await started.tutti.run({ model: 'fake:a', input: 'Weather?', tools: [weather] })).text).toBe(text);
   });
 
+  describe('that a model wrote though the question does not ask for them', () => {
+    const text = '<tool_call>{"name": "get_weather", "arguments": {"city": "Paris"}}</tool_call>';
+    const question = 'Who wrote the Odyssey?';
+    const request = { model: 'fake:a', input: question, tools: [weather] };
+
+    it('are shown as they were written', async () => {
+      await using started = await start({ a: { ...able, answer: text } });
+      const notes: (string | null)[] = [];
+      for await (const part of started.tutti.stream(request))
+        if (part.type === 'progress' && part.phase === 'interpret') notes.push(part.message ?? null);
+      expect(notes).toEqual(['1 tool call not taken: the question does not say city']);
+      expect(await started.tutti.run(request)).toMatchObject({ text, toolCalls: [], finishReason: 'stop' });
+    });
+
+    it('are made when the config says so, a call is insisted on, or more was said than the question', async () => {
+      await using trusting = await start({ a: { ...able, answer: text } }, { interpreter: { doubt: false } });
+      expect((await trusting.tutti.run(request)).toolCalls).toHaveLength(1);
+      await using started = await start({ a: { ...able, answer: text } });
+      const { tutti } = started;
+      expect((await tutti.run({ ...request, toolChoice: 'required' })).toolCalls).toHaveLength(1);
+      const before = [
+        { role: 'user', content: 'I live in Paris.' },
+        { role: 'assistant', content: 'Nice!' },
+      ] as const;
+      const messages = [...before, { role: 'user', content: question }] as const;
+      expect((await tutti.run({ ...request, input: messages })).toolCalls).toHaveLength(1);
+      const weatherNow = { role: 'user', content: 'What is the weather like?' } as const;
+      expect((await tutti.run({ ...request, input: [weatherNow] })).toolCalls).toEqual([]);
+      const told = [{ role: 'system', content: 'The user lives in Paris.' }, weatherNow] as const;
+      expect((await tutti.run({ ...request, input: told })).toolCalls).toHaveLength(1);
+    });
+  });
+
   it('that nothing can make out are shown to the interpreter’s model', async () => {
     const models = {
       a: { ...able, answer: '<tool_call>{"name": "get_weather", "arguments": {"where": "Paris"}}</tool_call>' },

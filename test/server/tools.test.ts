@@ -27,6 +27,20 @@ describe('POST /api/tools/interpret', () => {
     expect(await post(harness, 'interpret', { text: 'Good morning.', tools })).toMatchObject({ tool_calls: [], source: 'none' });
   });
 
+  it('drops a written call that the question, when it is given, does not ask for', async () => {
+    await using harness = await startServer();
+    const text = 'add(a=17)';
+    expect(await post(harness, 'interpret', { text, question: 'What is the capital of Peru?', tools })).toMatchObject({
+      tool_calls: [],
+      source: 'none',
+      text,
+      problems: [{ name: 'add', message: 'the question does not say a, nor any number' }],
+    });
+    expect(await post(harness, 'interpret', { text, question: 'What do you get when you add 17?', tools })).toMatchObject({
+      source: 'parsed',
+    });
+  });
+
   it('takes a message as it is, or changes its calls to fit', async () => {
     const mute = { answer: 'No tool fits.' };
     await using harness = await startServer({ fake: { models: { mute } }, tutti: { interpreter: { model: 'fake:mute' } } });

@@ -23,7 +23,7 @@ function withModel(...answers: (Partial<AskedAnswer> | Error)[]): {
     if (answer instanceof Error) throw answer;
     return { text: '', toolCalls: [], confidence: null, ...answer };
   };
-  return { interpreter: createInterpreter({ model: 'embedded:tools', ask }), asked };
+  return { interpreter: createInterpreter({ model: 'embedded:tools', ask, secondOpinion: 'judge' }), asked };
 }
 
 const plain = ({ toolCalls }: { toolCalls: readonly ToolCall[] }): unknown[] =>
@@ -237,6 +237,81 @@ describe('a failed call', () => {
       tools: TOOLS,
     });
     expect(plain(result)).toEqual([['get_weather', { city: 'Oslo' }]]);
+  });
+});
+
+describe('a written call that the question does not ask for', () => {
+  const text = 'Let me see. <tool_call>{"name": "get_weather", "arguments": {"city": "Oslo"}}</tool_call>';
+
+  test('is dropped, and the text shown as it was written', async () => {
+    const { interpreter, asked } = withModel();
+    const result = await interpreter.interpret({ text, question: 'Who wrote the Odyssey?', tools: TOOLS });
+    expect(result).toEqual({
+      toolCalls: [],
+      source: 'none',
+      confidence: 0.8,
+      text,
+      problems: [{ name: 'get_weather', message: 'the question does not say city' }],
+    });
+    expect(asked).toEqual([]);
+  });
+
+  test('stands when nobody says what the question was, or the doubt is switched off', async () => {
+    const { interpreter } = withModel();
+    expect(await interpreter.interpret({ text, tools: TOOLS })).toMatchObject({ source: 'parsed' });
+    const trusting = createInterpreter({ model: null, ask: () => expect.unreachable(), doubt: false });
+    expect(await trusting.interpret({ text, question: 'Who wrote the Odyssey?', tools: TOOLS })).toMatchObject({
+      source: 'parsed',
+    });
+  });
+
+  test('stands when the server reported it as a call', async () => {
+    const { interpreter } = withModel();
+    const message = { content: null, tool_calls: [call('get_weather', { city: 'Oslo' })] };
+    const result = await interpreter.interpret({ message, question: 'Who wrote the Odyssey?', tools: TOOLS });
+    expect(result).toMatchObject({ source: 'structured', toolCalls: { length: 1 } });
+  });
+
+  describe('with no word in common, but all said', () => {
+    const question = 'How hot is it in Oslo?';
+
+    test('is dropped when a second opinion on the question calls nothing', async () => {
+      const { interpreter, asked } = withModel({ text: 'That is not for any tool.' });
+      expect(await interpreter.interpret({ text, question, tools: TOOLS })).toMatchObject({ source: 'none', text });
+      expect(asked).toMatchObject([
+        {
+          target: 'judge',
+          input: { messages: [{ role: 'user', content: question }], tools: TOOLS, tool_choice: 'auto', temperature: 0 },
+        },
+      ]);
+    });
+
+    test('stands when the second opinion makes a call, in whatever form, or fails', async () => {
+      const { interpreter } = withModel(
+        { toolCalls: [call('get_weather', { city: 'Oslo' })] },
+        { text: 'get_weather(city="Oslo")' },
+        new TuttiError('runner_crashed', 'gone'),
+      );
+      for (let i = 0; i < 3; i++)
+        expect(await interpreter.interpret({ text, question, tools: TOOLS })).toMatchObject({ source: 'parsed' });
+    });
+
+    test('stands when nobody gives one', async () => {
+      const alone = createInterpreter({ model: 'embedded:tools', ask: () => expect.unreachable() });
+      expect(await alone.interpret({ text, question, tools: TOOLS })).toMatchObject({ source: 'parsed' });
+    });
+
+    test('is looked at no further when the run is cancelled', async () => {
+      const controller = new AbortController();
+      const ask: Ask = (_target, _input, { signal }) =>
+        new Promise((_, reject) => {
+          signal.addEventListener('abort', () => reject(signal.reason), { once: true });
+          controller.abort();
+        });
+      const interpreter = createInterpreter({ model: null, ask, secondOpinion: 'm' });
+      const result = interpreter.interpret({ text, question, tools: TOOLS, signal: controller.signal });
+      await expect(result).rejects.toMatchObject({ code: 'cancelled' });
+    });
   });
 });
 

@@ -8,6 +8,14 @@
  * | either of them, changed without loss to fit the tool's schema | `repaired` | that of the reading × 0.9 |
  * | what a model made of a text that shows a call which could not be read or does not fit | `model` | the model's own, 0.5 if it has none |
  * | no call was meant, or none could be had | `none` | 1 when nothing points to one, else 0.5 |
+ * | a call was written that the question does not ask for | `none` | 0.8 |
+ *
+ * The last row needs the question, and holds for calls that were written as text only: what a server reports as a call has been
+ * decided upon. Models that were taught to write calls write one also when no tool fits, and make up what it needs. Such a call
+ * is dropped when the question says too little of what is in it (the table is in `doubt.ts`). When the question has only no word
+ * in common with the tool, the call stays, unless a second opinion is set up: a model that is given the question and the tools. If
+ * it calls nothing, the call is dropped; if it calls something, or fails, the call stays. It must be good at telling when no tool
+ * fits, which very small models are not: the embedded one would call nothing for most of what it was not told in the tool's words.
  */
 import type { ChatInput, ToolCall, ToolDefinition } from '../../contracts/chat.ts';
 import { TuttiError } from '../../errors/error.ts';
@@ -21,6 +29,7 @@ import {
   type CallProblem,
   type CheckedCalls,
 } from './checked-calls.ts';
+import { doubtOf, type Doubt } from './doubt.ts';
 import { readToolCalls, type Place } from './reader.ts';
 import type { INTERPRET_SOURCES } from './schema.ts';
 import { nearestSpelling, toolIndex, type ToolIndex } from './tool-index.ts';
@@ -33,6 +42,8 @@ export interface InterpretInput {
   readonly text?: string | undefined;
   readonly message?: AnswerMessage | undefined;
   readonly tools: readonly ToolDefinition[];
+  /** What the user asked, if that is all they said so far. With it, a written call that answers something else is dropped. */
+  readonly question?: string | undefined;
   readonly signal?: AbortSignal | undefined;
 }
 
@@ -40,6 +51,16 @@ export interface InterpretInput {
 export interface AnswerMessage {
   readonly content?: string | null | undefined;
   readonly tool_calls?: readonly ToolCall[] | null | undefined;
+}
+
+/** Calls that were written as text, and what they were written for. */
+export interface WrittenFor {
+  readonly question: string;
+  /** What the model was told besides, as by the system: values may be from there. */
+  readonly background?: string | undefined;
+  readonly calls: readonly ToolCall[];
+  readonly tools: readonly ToolDefinition[];
+  readonly signal?: AbortSignal | undefined;
 }
 
 /** A call that failed, and how. */
@@ -69,12 +90,21 @@ export interface InterpreterOptions {
   /** The model of the last rung: an id, or null for none. It must be good at tool calls, not at talking. */
   readonly model: string | null;
   readonly ask: Ask;
+  /** Drop written calls that the question does not ask for. Default: true. */
+  readonly doubt?: boolean | undefined;
+  /** The model that is asked about calls that have no word in common with the question. Default: none, so they stand. */
+  readonly secondOpinion?: string | null | undefined;
 }
+
+/** What is done about written calls that nobody asked for. */
+export type Doubts = Pick<InterpreterOptions, 'doubt' | 'secondOpinion'>;
 
 /** Reads and repairs tool calls. */
 export interface Interpreter {
   /** Rejects with `cancelled` only: a model that fails is a rung that finds nothing. */
   interpret(input: InterpretInput): Promise<Interpretation>;
+  /** Why calls that were written are not to be made, or null. Rejects with `cancelled` only. */
+  doubt(written: WrittenFor): Promise<Doubt | null>;
   /** Corrects a call that failed. With no way to do so, the source is `none`. */
   repair(input: RepairInput): Promise<Interpretation>;
 }
@@ -87,9 +117,11 @@ const NOTATION = /json|pars|syntax|malformed|token/i;
 /** What callers say who do not know what was wrong. */
 const NO_ERROR = /^\s*(?:none|null|unknown|n\/a|-)?\s*$/i;
 const UNSURE = 0.5;
+/** Below 1: what the question leaves unsaid, the model may have known. */
+const DOUBTED = 0.8;
 
 /** Makes an interpreter. */
-export function createInterpreter({ model, ask }: InterpreterOptions): Interpreter {
+export function createInterpreter({ model, ask, doubt: doubts = true, secondOpinion = null }: InterpreterOptions): Interpreter {
   const byModel = async (prompt: string, tools: ToolIndex, signal: AbortSignal, key: string): Promise<ModelRung> => {
     if (model === null || tools.tools.length === 0) return {};
     const input: ChatInput = {
@@ -109,15 +141,50 @@ export function createInterpreter({ model, ask }: InterpreterOptions): Interpret
     }
   };
 
+  const findCalls = async (input: InterpretInput): Promise<Interpretation> => {
+    const tools = toolIndex(input.tools);
+    const read = readAnswer(input, tools);
+    if (!isWorthAsking(read, tools)) return result(read);
+    const { found, failed } = await byModel(extractPrompt(read.written), tools, signalOf(input), 'interpret');
+    // One that finds fewer calls than were read has overlooked some.
+    if (found == null || found.toolCalls.length < read.calls.length) return result(read, failed);
+    return { ...found, text: read.rest };
+  };
+
+  /** Whether a model, given the question itself, would call nothing at all. */
+  const callsNothing = async (judge: string, { question, tools, ...rest }: WrittenFor): Promise<boolean> => {
+    const input: ChatInput = {
+      messages: [{ role: 'user', content: question }],
+      tools: [...tools],
+      tool_choice: 'auto',
+      temperature: 0,
+    };
+    const signal = signalOf(rest);
+    try {
+      const answer = await ask(judge, input, { signal, key: 'doubt' });
+      const read = readAnswer({ message: { content: answer.text, tool_calls: answer.toolCalls }, tools });
+      return !read.meant;
+    } catch (error) {
+      if (signal.aborted) throw TuttiError.from(error, 'cancelled');
+      return false; // no opinion: the call stands
+    }
+  };
+
+  const doubt = async (written: WrittenFor): Promise<Doubt | null> => {
+    const found = doubts ? doubtOf(written) : null;
+    if (found?.kind !== 'unrelated') return found;
+    return secondOpinion !== null && (await callsNothing(secondOpinion, written)) ? found : null;
+  };
+
   return {
+    doubt,
+
     async interpret(input) {
-      const tools = toolIndex(input.tools);
-      const read = readAnswer(input, tools);
-      if (!isWorthAsking(read, tools)) return result(read);
-      const { found, failed } = await byModel(extractPrompt(read.written), tools, signalOf(input), 'interpret');
-      // One that finds fewer calls than were read has overlooked some.
-      if (found == null || found.toolCalls.length < read.calls.length) return result(read, failed);
-      return { ...found, text: read.rest };
+      const found = await findCalls(input);
+      const { question, message, tools, signal } = input;
+      if (question === undefined || (message?.tool_calls?.length ?? 0) > 0) return found;
+      const doubted = await doubt({ question, calls: found.toolCalls, tools, signal });
+      return doubted === null ? found : dropped(found, doubted, message?.content ?? input.text ?? '');
     },
 
     async repair(input) {
@@ -256,6 +323,12 @@ function fromModel(answer: AskedAnswer, tools: ToolIndex): Interpretation | null
 
 function result({ calls, source, confidence, text, problems }: AnswerReading, failed?: CallProblem): Interpretation {
   return { toolCalls: calls, source, confidence, text, problems: failed === undefined ? problems : [...problems, failed] };
+}
+
+/** The calls become problems, and the text is what was written. */
+function dropped({ toolCalls, problems }: Interpretation, { message }: Doubt, text: string): Interpretation {
+  const doubted = toolCalls.map((call) => ({ name: call.function.name, message }));
+  return { toolCalls: [], source: 'none', confidence: DOUBTED, text, problems: [...problems, ...doubted] };
 }
 
 function signalOf({ signal }: { readonly signal?: AbortSignal | undefined }): AbortSignal {

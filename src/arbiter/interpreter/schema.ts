@@ -29,6 +29,8 @@ export const interpretRequest = z
         tool_calls: z.array(toolCallSchema).nullish(),
       })
       .optional(),
+    /** What the user asked, if that is all they said: a written call that it does not ask for is dropped. */
+    question: z.string().max(LONGEST_TEXT).optional(),
     /** A call that failed: it is corrected. */
     call: failedCall.optional(),
     /** With `call`: what went wrong. */

@@ -25,6 +25,9 @@ export const interpretBody = z
       .looseObject({ content: long.nullish(), tool_calls: toolCalls.nullish() })
       .optional()
       .describe('In place of `text`: an assistant’s message, with `content`, `tool_calls` or both.'),
+    question: long
+      .optional()
+      .describe('What the user asked, if that is all they said. With it, a written call that it does not ask for is dropped.'),
     call: failedCall.optional().describe('In place of both: a call that failed. It is corrected.'),
     error: long.optional().describe('With `call`: what went wrong.'),
     tools: tools.min(1, 'tools must hold at least one tool').describe('Those that may be called.'),
@@ -45,11 +48,11 @@ const UNKNOWN_FAILURE = 'The call failed.';
 
 /** Errors: none of models: one that fails is a rung of the ladder that finds nothing. */
 export async function interpret(call: Call<z.output<typeof interpretBody>>): Promise<z.infer<typeof interpreted>> {
-  const { text, message, call: failed, error = UNKNOWN_FAILURE, tools } = call.body;
+  const { text, message, question, call: failed, error = UNKNOWN_FAILURE, tools } = call.body;
   const { interpreter } = call.services.tutti;
   const found =
     failed === undefined
-      ? await interpreter.interpret({ text, message, tools }, asked(call))
+      ? await interpreter.interpret({ text, message, question, tools }, asked(call))
       : await interpreter.repair({ call: failed, error, tools }, asked(call));
   return {
     tool_calls: [...found.toolCalls],
