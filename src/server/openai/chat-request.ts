@@ -18,7 +18,7 @@ const overrides = {
     .optional()
     .describe('The tools that a plan may name; others in it are a conflict, `tool_unavailable`.'),
   context: z.string().optional().describe('What the models are to know beside the question.'),
-  web_search_query: z.string().min(1).optional().describe('What to search the web for. Default: the question.'),
+  web_search_query: z.string().min(1).optional().describe('What to search the web for. Without it nothing is searched for.'),
   verification: z.boolean().optional().describe('Whether the answer is verified.'),
   timeouts: z
     .record(z.string(), z.number().positive().max(LONGEST_SECONDS))
