@@ -1,7 +1,7 @@
 /** Orchestrations that come with a call: checked as those of the config are, and gone with the run. */
 import { z } from 'zod';
 import { fromCamel } from '../config/camel.ts';
-import { formatPath } from '../config/issues.ts';
+import { formatPath, plainIssues } from '../config/issues.ts';
 import { shapeOf } from '../config/walk.ts';
 import type { Clock } from '../contracts/clock.ts';
 import type { InlineOrchestration } from '../contracts/library.ts';
@@ -86,12 +86,9 @@ function withModels(
 function parse<T>(schema: z.ZodType<T>, value: unknown): T {
   const parsed = schema.safeParse(value);
   if (parsed.success) return parsed.data;
-  const issue = parsed.error.issues[0];
-  const path = issue?.code === 'unrecognized_keys' ? [...issue.path, issue.keys[0] ?? ''] : (issue?.path ?? []);
-  const param = formatPath(path);
-  throw new TuttiError('invalid_request', `${param}: ${issue?.code === 'unrecognized_keys' ? 'no such key' : issue?.message}`, {
-    param,
-  });
+  const [issue] = plainIssues(parsed.error.issues);
+  const param = formatPath(issue?.path ?? []);
+  throw new TuttiError('invalid_request', `${param}: ${issue?.reason ?? 'not as it should be'}`, { param });
 }
 
 function unknownStrategy(strategy: string, known: Iterable<string>): TuttiError {

@@ -67,27 +67,63 @@ function rangeStart(node: unknown): number | null {
   return range ? range[0] : null;
 }
 
-/** Zod's issues, each with its place. Of a union's branches the one that came furthest speaks. */
-export function fromZod(issues: readonly z.core.$ZodIssue[], map: SourceMap, prefix: readonly PropertyKey[] = []): ConfigIssue[] {
-  return issues.flatMap((issue): ConfigIssue[] => {
+/** One thing that is wrong: where, and why. */
+export interface PlainIssue {
+  readonly path: readonly PropertyKey[];
+  readonly reason: string;
+  /** Whether the key itself is wrong, not its value. */
+  readonly at: 'value' | 'key';
+}
+
+/** Zod's issues as single things. Of a union's branches the one that came furthest speaks: an object with a wrong key was meant as an object. */
+export function plainIssues(issues: readonly z.core.$ZodIssue[], prefix: readonly PropertyKey[] = []): PlainIssue[] {
+  return issues.flatMap((issue): PlainIssue[] => {
     const path = [...prefix, ...issue.path];
     switch (issue.code) {
       case 'unrecognized_keys':
-        return issue.keys.map((key) => map.issue([...path, key], unknownKey(key, issue), 'key'));
+        return issue.keys.map((key) => ({ path: [...path, key], reason: unknownKey(key, issue), at: 'key' }));
       case 'invalid_union': {
-        const branches = [...issue.errors].sort((a, b) => depth(b) - depth(a));
-        return branches[0] !== undefined && depth(branches[0]) > 0
-          ? fromZod(branches[0], map, path)
-          : [map.issue(path, issue.message)];
+        const [furthest] = [...issue.errors].sort((a, b) => depth(b) - depth(a));
+        if (furthest !== undefined && depth(furthest) > 0) return plainIssues(furthest, path);
+        return [{ path, reason: reasonOf(issue), at: 'value' }];
       }
       default:
-        return [map.issue(path, issue.message)];
+        return [{ path, reason: issue.message, at: 'value' }];
     }
   });
 }
 
 function depth(issues: readonly z.core.$ZodIssue[]): number {
-  return Math.max(0, ...issues.map((issue) => issue.path.length));
+  return Math.max(0, ...issues.map((issue) => issue.path.length + depthInside(issue)));
+}
+
+function depthInside(issue: z.core.$ZodIssue): number {
+  if (issue.code === 'unrecognized_keys') return 1;
+  return issue.code === 'invalid_union' ? Math.max(0, ...issue.errors.map(depth)) : 0;
+}
+
+/** What zod says of a union when nobody has said it better. */
+const UNTOLD = 'Invalid input';
+
+function reasonOf(issue: z.core.$ZodIssueInvalidUnion): string {
+  const expected = issue.message === UNTOLD ? expectedBy(issue) : [];
+  return expected.length === 0 ? issue.message : `${UNTOLD}: expected ${[...new Set(expected)].join(' or ')}`;
+}
+
+/** The types that a union's branches take; none when that is not all that there is to say. */
+function expectedBy({ errors }: z.core.$ZodIssueInvalidUnion): string[] {
+  const each = errors.map((issues): string[] => {
+    const [only, ...more] = issues;
+    if (only === undefined || more.length > 0) return [];
+    if (only.code === 'invalid_union') return expectedBy(only);
+    return only.code === 'invalid_type' ? [only.expected] : [];
+  });
+  return each.some((types) => types.length === 0) ? [] : each.flat();
+}
+
+/** Zod's issues, each with its place. */
+export function fromZod(issues: readonly z.core.$ZodIssue[], map: SourceMap): ConfigIssue[] {
+  return plainIssues(issues).map(({ path, reason, at }) => map.issue(path, reason, at));
 }
 
 function unknownKey(key: string, issue: z.core.$ZodIssue): string {
