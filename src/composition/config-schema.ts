@@ -5,7 +5,6 @@ import type { AnyStrategyDefinition } from '../contracts/strategy.ts';
 import { BACKEND_ID_PATTERN, isKnownCapability } from '../contracts/vocabulary.ts';
 import type { ConfigShape } from '../config/load.ts';
 import { plainIssues } from '../config/issues.ts';
-import { plainIssues } from '../config/issues.ts';
 import { shapeOf } from '../config/walk.ts';
 import { TuttiError } from '../errors/error.ts';
 import { nearest } from '../lib/nearest.ts';
