@@ -64,3 +64,4 @@ export type {
 export type { LedConversation } from './composition/conversations.ts';
 export type { FailuresFace, InterpreterFace, MediatorFace } from './composition/assistants.ts';
 export type { WorkOptions } from './composition/perform.ts';
+export type { WireDetails } from './server/wire/answer.ts';
