@@ -20,7 +20,7 @@ import type { Registry } from '../registry/registry.ts';
 import type { Open } from '../router/attempt.ts';
 import { collectAsked } from './asked.ts';
 import { assisted } from './assistance.ts';
-import { withConfidence, type Calibrate } from './confident-model.ts';
+import { withCalibration, withConfidence, type Calibrate } from './confident-model.ts';
 import { withImageBytes } from './image-bytes.ts';
 import { describeImages, hasImages, type AskVision } from './image-description.ts';
 import type { Leases } from './leases.ts';
@@ -193,7 +193,10 @@ export class Calls {
   #open(scope: RunScope): Open {
     return async (id, options) => {
       const orchestration = scope.orchestration(id);
-      if (orchestration !== undefined) return { model: orchestration.forRun(scope), release: async () => {} };
+      if (orchestration !== undefined) {
+        const model = withCalibration(orchestration.forRun(scope), this.#options.calibrate);
+        return { model, release: async () => {} };
+      }
       options.budget?.takeCall();
       const { model, release } = await this.#options.leases.open(id, options);
       const { id: principal } = scope.request.principal ?? LOCAL_PRINCIPAL;

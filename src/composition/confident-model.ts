@@ -26,6 +26,15 @@ export function withConfidence(model: Model, calibrate: Calibrate): Model {
   };
 }
 
+/** An orchestration has its confidence from its members; how often it is right with it can be measured all the same. */
+export function withCalibration(model: Model, calibrate: Calibrate): Model {
+  const { id } = model.descriptor;
+  return {
+    descriptor: model.descriptor,
+    call: (...call) => calibrated(model.call(...call), (confidence) => calibrate(id, confidence)),
+  };
+}
+
 /** Asks for probabilities; a model that refuses them before it has said anything is asked without. */
 async function* measured(call: (logprobs: boolean) => AsyncIterable<Part>): AsyncGenerator<Part> {
   let said = false;

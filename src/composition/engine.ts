@@ -94,14 +94,13 @@ export class Engine {
   }
 
   #settings(scope: RunScope, call: CallOptions): StrategySettings {
-    const embeds = (): boolean =>
-      findModels(scope.snapshot, { operation: 'embed', input: { input: '' } }, 'embedding', 1).length > 0;
+    const { registry } = this.#options;
     const similarity = similarityOf(this.#calls, scope, call);
     return {
       ...this.#options.settings(),
       // Looked for only where it is wanted.
       get similarity() {
-        return embeds() ? similarity : undefined;
+        return registry.withCapability('embedding').length > 0 ? similarity : undefined;
       },
     };
   }

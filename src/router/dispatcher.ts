@@ -119,9 +119,11 @@ export class Dispatcher {
     const { model } = candidate;
     const parent = request.options.step;
     const step = `${parent}/${context.number}`;
-    const known = this.#describe(model);
+    // One that came with the request is in no directory.
+    const orchestrated = request.isOrchestration?.(model) === true;
+    const known = orchestrated ? null : this.#describe(model);
     const backend = known?.backend ?? null;
-    const kind = known?.backend === null || request.isOrchestration?.(model) === true ? 'orchestration' : 'call';
+    const kind = orchestrated || known?.backend === null ? 'orchestration' : 'call';
     emit({
       type: 'step-start',
       step,
