@@ -54,7 +54,7 @@ export function messageQuestion({ from, to, message, participants, recent }: Mes
   ]);
 }
 
-export function readMessageDecision(text: string, { to, message, participants }: MessageToReview): MessageDecision {
+export function readMessageDecision(text: string, { from, to, message, participants }: MessageToReview): MessageDecision {
   const given = decisionIn(text);
   const changed = given.message ?? message;
   switch (given.action) {
@@ -64,7 +64,8 @@ export function readMessageDecision(text: string, { to, message, participants }:
     case 'modify':
       return { action: changed === message ? 'pass' : 'modified', to, message: changed, ...given.because };
     case 'redirect':
-      if (given.to === null || given.to === to || !participants.includes(given.to)) return { action: 'pass', to, message };
+      if (given.to === null || given.to === to || given.to === from || !participants.includes(given.to))
+        return { action: 'pass', to, message };
       return { action: 'redirected', to: given.to, message: changed, ...given.because };
     case 'stop':
       return { action: 'stopped', to, message, ...given.because };

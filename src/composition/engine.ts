@@ -245,8 +245,11 @@ export class Engine {
     } catch (thrown) {
       const error = TuttiError.from(thrown);
       if (error.code !== 'awaiting_input') {
-        if (error.code !== 'cancelled' && journal.size > 0) keep(null);
-        throw error.with({ tutti: details() });
+        // One that was cancelled, too: the reply that it was given is not lost because its client has left.
+        if (journal.size > 0) keep(null);
+        const now = this.#options.clock.now();
+        const status = error.code === 'cancelled' ? 'cancelled' : 'failed';
+        throw error.with({ tutti: { ...details(), status, executionTimeMs: now - recorder.record().startedAt } });
       }
       const step = String(error.details.step);
       keep({ step, question: error.message });

@@ -7,7 +7,6 @@ import { TuttiError } from '../errors/error.ts';
 const CALL_KEYS: ReadonlySet<string> = new Set<keyof RunRequest>([
   'input',
   'parameters',
-  'tools',
   'toolChoice',
   'responseFormat',
   'backend',
@@ -20,9 +19,17 @@ const CALL_KEYS: ReadonlySet<string> = new Set<keyof RunRequest>([
   'requiresSpeed',
   'requestedBy',
   'overrides',
-  'confidence',
-  'steps',
 ]);
+/** Names that strategies have, too: which values of them are the call's. An arbiter's own tools are names. */
+const SHARED_KEYS: Readonly<Record<string, (value: unknown) => boolean>> = {
+  tools: (value) => !Array.isArray(value) || value.some((tool) => typeof tool !== 'string'),
+  confidence: (value) => typeof value === 'boolean',
+  steps: (value) => typeof value === 'boolean',
+};
+
+function isCallKey(key: string, value: unknown): boolean {
+  return Object.hasOwn(SHARED_KEYS, key) ? (SHARED_KEYS[key]?.(value) ?? false) : CALL_KEYS.has(key);
+}
 
 export interface OrchestrateCall {
   readonly request: RunRequest;
@@ -33,8 +40,10 @@ export interface OrchestrateCall {
 /** Errors: `invalid_request` when neither a strategy nor an orchestration is named, or both. */
 export function toOrchestrateCall(given: OrchestrateRequest): OrchestrateCall {
   const { strategy, orchestration, ...rest } = given;
-  const own = Object.fromEntries(Object.entries(rest).filter(([key, value]) => !CALL_KEYS.has(key) && value !== undefined));
-  const request = Object.fromEntries(Object.entries(rest).filter(([key]) => CALL_KEYS.has(key))) as unknown as RunRequest; // `input` is in it
+  const own = Object.fromEntries(Object.entries(rest).filter(([key, value]) => !isCallKey(key, value) && value !== undefined));
+  const request = Object.fromEntries(
+    Object.entries(rest).filter(([key, value]) => isCallKey(key, value)),
+  ) as unknown as RunRequest; // `input` is in it
   if (orchestration !== undefined) {
     if (strategy !== undefined) {
       throw new TuttiError('invalid_request', 'Give either `strategy` or `orchestration`, not both.', { param: 'orchestration' });

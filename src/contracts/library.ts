@@ -80,7 +80,13 @@ export interface RunRequest extends CallRequest {
  * What `orchestrate` takes beside what `run` does: a strategy with the keys of its config, in camelCase or as in the file
  * (`confidenceThreshold`, `numModels`), units as there; or a policy, to choose one model.
  */
-export type OrchestrateRequest = Omit<RunRequest, 'model'> & {
+export type OrchestrateRequest = Omit<RunRequest, 'model' | 'tools' | 'confidence' | 'steps'> & {
+  /** As in `run`; names are an arbiter's own tools. */
+  readonly tools?: readonly ToolDefinition[] | readonly string[];
+  /** As in `run`; a word is the strategy's. */
+  readonly confidence?: boolean | string;
+  /** As in `run`; a list is a workflow's. */
+  readonly steps?: boolean | readonly unknown[];
   /** The name of a configured orchestration; nothing else of a strategy is given then. */
   readonly orchestration?: string;
   /** `handoff`, `consensus` …, or a policy: `performance`, `accuracy`, `cost`, `balanced`. */

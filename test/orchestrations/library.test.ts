@@ -89,13 +89,31 @@ describe('orchestrate', () => {
     await expect(tutti.orchestrate({ ...given, input: 'x' })).rejects.toMatchObject({ code: 'invalid_request', param, message });
   });
 
+  it('tells the keys of a strategy from those of the call', async () => {
+    await using started = await start({ a: { answer: 'a' }, b: { answer: 'b' } });
+    const roles = { code: { model: 'fake:a' }, review: { model: 'fake:b' } };
+    const answer = await started.tutti.orchestrate({
+      strategy: 'workflow',
+      steps: ['code'],
+      roles,
+      input: 'x',
+      confidence: true,
+    });
+    expect(answer.text).toBe('a');
+  });
+
   it('carries what its members did in the error', async () => {
     await using started = await start({ a: { answer: { failBefore: ill } } });
     const { tutti } = started;
     const error = await tutti.orchestrate({ strategy: 'fallback', members: ['fake:a'], input: 'x' }).catch((e: unknown) => e);
     expect(error).toMatchObject({ code: 'all_members_failed', message: /ill/ });
     const details = (error as TuttiError).tutti as RunDetails;
-    expect(details).toMatchObject({ task: 'x', strategy: 'fallback', modelResults: { 'fake:a': { success: false } } });
+    expect(details).toMatchObject({
+      task: 'x',
+      status: 'failed',
+      strategy: 'fallback',
+      modelResults: { 'fake:a': { success: false } },
+    });
   });
 });
 
