@@ -36,6 +36,12 @@ export function checkCalls(found: readonly FoundCall[], tools: ToolIndex, origin
     }
     const respelled = tools.respells ? withSpelling(one.arguments, tool) : one.arguments;
     const checked = checkArguments(respelled, tool);
+    const each = checked.ok || originals.length > 0 ? null : callForEach(respelled, tool);
+    if (each !== null) {
+      calls.push(...each.map((own) => toolCall(tool.name, own)));
+      changed = true;
+      continue;
+    }
     if (!checked.ok) {
       problems.push({ name: tool.name, message: checked.problem });
       continue;
@@ -46,6 +52,22 @@ export function checkCalls(found: readonly FoundCall[], tools: ToolIndex, origin
     changed ||= checked.changed || one.mended || (original !== undefined && !asItIs);
   }
   return { calls, problems, changed };
+}
+
+/** Longer lists are data. */
+const MOST_CALLS = 16;
+
+/**
+ * `city=['Berlin', 'Paris']` where one city is wanted means a call for each. With two such lists there is no telling whether they
+ * go together in pairs or each with each: null.
+ */
+function callForEach(given: Readonly<Record<string, unknown>>, tool: KnownTool): Readonly<Record<string, unknown>>[] | null {
+  for (const [key, list] of Object.entries(given)) {
+    if (!Array.isArray(list) || list.length < 2 || list.length > MOST_CALLS) continue;
+    const each = list.map((value: unknown) => checkArguments({ ...given, [key]: value }, tool));
+    if (each.every((one) => one.ok)) return each.map((one) => one.arguments);
+  }
+  return null;
 }
 
 /** Misspelt parameters by the ones that they mean. */

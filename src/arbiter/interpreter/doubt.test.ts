@@ -54,6 +54,17 @@ describe('calls that the question asks for stand', () => {
   ])('%s', (question, about, given) => expect(kind(question, about, given)).toBeNull());
 });
 
+// What these leave unsaid, people leave unsaid.
+describe('everyday questions', () => {
+  const forecast = tool('forecast', 'Weather forecast', { place: text, days: number });
+  const hot = tool('get_weather', 'The weather of a city', { city: text, unit: text });
+  test.each<[string, ToolDefinition, Readonly<Record<string, unknown>>, Doubt['kind'] | null]>([
+    ['What will the weather be in Rome for the next week?', forecast, { place: 'Rome', days: 7 }, null],
+    ['Is it going to rain in Rome this weekend?', forecast, { place: 'Rome', days: 2 }, 'unrelated'],
+    ['How hot is it in Rome?', hot, { city: 'Rome', unit: 'celsius' }, 'unrelated'],
+  ])('%s', (question, about, given, doubt) => expect(kind(question, about, given)).toBe(doubt));
+});
+
 describe('orders leave details to whoever carries them out', () => {
   test.each<[string, ToolDefinition, Readonly<Record<string, unknown>>]>([
     ['Dim the lights of the hall, will you?', LIGHTS, { room: 'hall', level: 30 }],

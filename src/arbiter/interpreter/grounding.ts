@@ -9,7 +9,7 @@ import { stemsOf } from '../lexical.ts';
  * | ground | meaning |
  * |---|---|
  * | `said` | the user's words have it |
- * | `open` | a model may well choose or know it: booleans, one of a list, long texts, codes, coordinates, 0 and 1, dates when the user speaks of today or next week |
+ * | `open` | a model may well choose or know it: booleans, one of a list, long texts, codes, coordinates, limits, units, 0 and 1, dates when the user speaks of today |
  * | `number`, `words` | from nowhere |
  * | `blank` | nothing at all, or a placeholder: `""`, `your_city`, `N/A` |
  */
@@ -77,13 +77,19 @@ function best(grounds: readonly Ground[]): Ground {
 const LONGEST_QUOTE = 60;
 /** What models write for what they were not told. */
 const PLACEHOLDER =
-  /^(?:[<[{].*[>\]}]|(?:your|my|the|some|insert|enter|example)[ _-].*|n\/?a|none|null|unknown|undefined|unspecified|not[ _](?:specified|provided|given|available)|placeholder|example|tbd|\?+|\.{3}|x{3,})$/i;
+  /^(?:[<[{].*[>\]}]|(?:your|insert|enter|example)[ _-].*|(?:my|the|some)_\w+|n\/?a|none|null|unknown|undefined|unspecified|not[ _](?:specified|provided|given|available)|placeholder|example|tbd|\?+|\.{3}|x{3,})$/i;
 /** Parameters that may be left empty on purpose: it means all. */
 const EMPTY_IS_ALL = /path|dir|folder|prefix|filter|query|search|content|body/i;
 const DATE =
   /^(?:\d{4}-\d{1,2}(?:-\d{1,2})?(?:[T ].*)?|\d{1,2}[/.]\d{1,2}[/.]\d{2,4}|(?:19|20)\d\d(?:[-/](?:(?:19|20)?\d\d))?|\d{1,2}:\d\d(?::\d\d)?)$/;
 /** Tickers, currencies, languages, airports, time zones: what `in Boston` is called, a model knows. */
 const CODE = /^(?:[A-Z]{2,5}|[a-z]{2}(?:[-_][A-Z]{2})?|[A-Z]\w+\/[A-Z]\w+)$/;
+
+/** How much of an answer is wanted, and in which units: nobody says it, everybody may choose it. */
+const PREFERENCE =
+  /limit|results|page|count|offset|precision|decimals|timeout|^(?:k|n|num|number|size|top_?[kn]|radius)$|(?:^|_)(?:units?|measurement|lang|language|locale|currency)$/i;
+const COORDINATE = /coord|(?:^|_)[Ll](?:at|on|ng|ong)(?:itude)?\d?(?:_|$)|[a-z](?:Lat|Lon|Lng)(?:itude)?\d?$/;
+const POINT = /^-?\d+\.\d+\s*,\s*-?\d+\.\d+$/;
 
 function groundOfText(name: string, value: string, spoken: Spoken): Ground {
   if (value.length > LONGEST_QUOTE) return 'open';
@@ -93,22 +99,19 @@ function groundOfText(name: string, value: string, spoken: Spoken): Ground {
   if (text !== '' && ` ${spoken.text} `.includes(` ${text} `)) return 'said';
   if (stemsOf(value).some((stem) => spoken.stems.has(stem))) return 'said';
   if (PLACEHOLDER.test(trimmed)) return 'blank';
+  if (!/[\p{L}\p{N}]/u.test(trimmed)) return 'open'; // `*`, `.`, `/`: all there is
   if (abbreviates(trimmed, spoken.words)) return 'said';
   const numbers = trimmed.match(/\d+(?:\.\d+)?/g) ?? [];
   if (numbers.some((number) => isSaid(Number(number), spoken))) return 'said';
   if (DATE.test(trimmed)) return spoken.isRelative ? 'open' : 'number';
-  if (CODE.test(trimmed)) return 'open';
+  if (CODE.test(trimmed) || POINT.test(trimmed) || PREFERENCE.test(name)) return 'open';
   return numbers.length > 0 ? 'number' : 'words';
 }
-
-/** How much of an answer is wanted: nobody says it, everybody may choose it. */
-const AMOUNT = /limit|results|page|count|offset|precision|decimals|timeout|^(?:k|n|num|number|size|top_?[kn]|radius)$/i;
-const COORDINATE = /^(?:lat|lon|lng|long)(?:itude)?$|coord|(?:^|_)(?:lat|lon|lng)(?:_|$)/i;
 
 function groundOfNumber(name: string, value: number, spoken: Spoken): Ground {
   if (isSaid(value, spoken)) return 'said';
   if (Math.abs(value) <= 1 && Number.isInteger(value)) return 'open';
-  if (COORDINATE.test(name) || AMOUNT.test(name)) return 'open';
+  if (COORDINATE.test(name) || PREFERENCE.test(name)) return 'open';
   return spoken.isRelative && DATE.test(String(value)) ? 'open' : 'number';
 }
 
@@ -129,7 +132,8 @@ const NUMBER_WORDS = new Map(
     zero: 0, one: 1, two: 2, three: 3, four: 4, five: 5, six: 6, seven: 7, eight: 8, nine: 9, ten: 10, eleven: 11, twelve: 12, thirteen: 13,
     fourteen: 14, fifteen: 15, sixteen: 16, seventeen: 17, eighteen: 18, nineteen: 19, twenty: 20, thirty: 30, forty: 40, fifty: 50, sixty: 60,
     seventy: 70, eighty: 80, ninety: 90, hundred: 100, thousand: 1e3, million: 1e6, billion: 1e9, dozen: 12, half: 0.5, quarter: 0.25, couple: 2,
-    pair: 2, twice: 2, double: 2, triple: 3, second: 2, third: 3,
+    pair: 2, both: 2, twice: 2, double: 2, triple: 3, second: 2, third: 3, daily: 1, weekend: 2, week: 7, weekly: 7, fortnight: 14, month: 30,
+    monthly: 12, quarterly: 4, year: 12, yearly: 1, annual: 1, annually: 1, decade: 10, century: 100,
   }),
 ); // prettier-ignore
 const SCALES = new Map(

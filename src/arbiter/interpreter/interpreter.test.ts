@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest';
 import type { ChatInput, ToolCall } from '../../contracts/chat.ts';
 import { TuttiError } from '../../errors/error.ts';
 import type { Ask, AskedAnswer } from '../ask.ts';
-import { createInterpreter, type Interpreter } from './interpreter.ts';
+import { createInterpreter, readAnswer, type Interpreter } from './interpreter.ts';
 import { interpretRequest } from './schema.ts';
 import { DICE, TOOLS, WEATHER } from './tools.fixture.ts';
 
@@ -122,6 +122,21 @@ describe('the ladder', () => {
       toolCalls: [{ function: { name: 'roll_dice' } }],
       problems: [{ name: 'get_weather', message: 'missing parameter city' }],
     });
+  });
+
+  test('a list where one value is wanted is a call for each', async () => {
+    const { interpreter } = withModel();
+    const result = await interpreter.interpret({ text: 'get_weather(city=["Oslo", "Rome"], days="2")', tools: TOOLS });
+    expect(result.source).toBe('repaired');
+    expect(plain(result)).toEqual([
+      ['get_weather', { city: 'Oslo', days: 2 }],
+      ['get_weather', { city: 'Rome', days: 2 }],
+    ]);
+  });
+
+  test('with two such lists there is no telling how they go together', () => {
+    const text = 'get_weather(city=["Oslo", "Rome"], days=[2, 3])';
+    expect(readAnswer({ text, tools: TOOLS })).toMatchObject({ calls: [], problems: [{ name: 'get_weather' }] });
   });
 
   test('a model that finds fewer calls than were read does not count', async () => {
