@@ -96,9 +96,10 @@ def answer_text(message: dict) -> str:
 class Encoder:
     """Turns messages into ids and loss weights."""
 
-    def __init__(self, tokenizer: Tokenizer, prompt_weight: float = PROMPT_WEIGHT):
+    def __init__(self, tokenizer: Tokenizer, prompt_weight: float = PROMPT_WEIGHT, choice_weight: float = ANSWER_WEIGHT):
         self.tokenizer = tokenizer
         self.prompt_weight = prompt_weight
+        self.choice_weight = choice_weight
         self.mark = {name: tokenizer.ids[f"<|{name}|>"] for name in ("system", "user", "assistant", "tools", "tool")}
 
     def prompt(self, messages: list[dict], tools: list[dict] | None = None) -> list[int]:
@@ -107,9 +108,10 @@ class Encoder:
         return [*ids, self.mark["assistant"]]
 
     def encode(self, messages: list[dict], tools: list[dict] | None = None) -> tuple[list[int], list[float]]:
-        """Ids and, for each, what predicting it counts. Only answers and their end count fully.
+        """Ids and, for each, what predicting it counts. Only answers and their end count fully; what decides, the name
+        of the first tool or the first token of other answers, counts by the choice weight.
 
-        A message may carry `emphasis: (start, end, weight)`: a stretch of prompt text that counts more.
+        An answer may carry `emphasis: (places, weight)`: letters of its text that count more.
         """
         low = self.prompt_weight
         ids, weights = [BOS], [0.0]
@@ -126,14 +128,19 @@ class Encoder:
         for message in messages:
             role = message["role"]
             add([self.mark[role]], 0.0)
-            if role == "assistant":
-                add(encode(answer_text(message), special=True), ANSWER_WEIGHT)
+            if "emphasis" in message:
+                places, weight = message["emphasis"]
+                for i, letter in enumerate(message["content"]):
+                    add(encode(letter), weight if i in places else ANSWER_WEIGHT)
                 add([EOS], ANSWER_WEIGHT)
-            elif "emphasis" in message:
-                text, (start, end, weight) = message["content"], message["emphasis"]
-                add(encode(text[:start]), low)
-                add(encode(text[start:end]), weight)
-                add(encode(text[end:]), low)
+            elif role == "assistant":
+                text = answer_text(message)
+                answer = encode(text, special=True)
+                name, call, _ = text.partition('", "arguments"')
+                choice = len(encode(name, special=True)) if call else 1
+                add(answer[:choice], self.choice_weight)
+                add(answer[choice:], ANSWER_WEIGHT)
+                add([EOS], ANSWER_WEIGHT)
             else:
                 add(encode(message["content"]), low)
         return ids, weights

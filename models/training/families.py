@@ -27,7 +27,7 @@ class Family:
 
     def __init__(self, spec: Spec):
         self.spec = spec
-        self.encoder = Encoder(tokenizer_of(spec), spec.prompt_weight)
+        self.encoder = Encoder(tokenizer_of(spec), spec.prompt_weight, spec.choice_weight)
         self.weights = dict(spec.weights)
         self.blocked = blocked()
 

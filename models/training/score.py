@@ -12,6 +12,7 @@ from pathlib import Path
 from .measure import auroc
 
 PANEL = ["mini-a", "mini-b", "mini-c"]
+JUDGEMENTS = ["verify", "choose"]  # skills whose answers end in a verdict
 _CALL = re.compile(r"<tool_call>(.*?)</tool_call>", re.S)
 
 
@@ -70,7 +71,7 @@ def main() -> None:
             by_kind[item.get("skill") or item["kind"]].append(ok)
             by_kind["all"].append(ok)
             marks.append((ok, p["lowest"]))
-            if item.get("skill") in ("verify", "choose"):
+            if item.get("skill") in JUDGEMENTS:
                 by_kind[item["skill"] + ", the verdict alone"].append(verdict(p["answer"]) == verdict(item["answer"]))
             if item.get("kind") in ("none", "extract", "result", "kind") and "text" in item:
                 by_kind["invented calls"].append("<tool_call>" in p["answer"])

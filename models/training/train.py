@@ -5,6 +5,7 @@ its checkpoint when it is started again.
 """
 
 import argparse
+import copy
 import dataclasses
 import signal
 import time
@@ -29,6 +30,10 @@ WEIGHTS = Path(__file__).resolve().parent.parent / "weights"
 def rate(done: float, decay: float = 0.5) -> float:
     """The share of the peak learning rate when `done` (0..1) of the time is over: warm up, hold, fall to nothing."""
     return min(1.0, done / 0.01 + 0.05, max(0.0, 1 - done) / decay)
+
+
+def shapes(state: dict[str, torch.Tensor]) -> dict[str, torch.Size]:
+    return {name: tensor.shape for name, tensor in state.items()}
 
 
 @torch.no_grad()
@@ -61,41 +66,60 @@ class Run:
         self.log_file = folder / f"{spec.name}.log"
         folder.mkdir(parents=True, exist_ok=True)
         self.family = Family(spec)
-        shape = shape_of(spec)
+        shape = shape_of(SPECS[spec.stem]) if spec.stem else shape_of(spec)
         self.model = Llama(dataclasses.replace(shape, layers=spec.start_layers or shape.layers)).to(device)
         self.optimisers = optimisers(self.model, spec.muon_lr, spec.adam_lr)
         self.step, self.tokens, self.seconds, self.loss = 0, 0, 0.0, 0.0
+        self.warm_from = 0  # the step since which the optimisers' states gather
         self.accuracy: dict[str, float] = {}
+        self.average: Llama | None = None
         stem = folder / f"{spec.stem}.pt"
         if self.checkpoint.exists():
             self.load()
         elif spec.stem:
-            self.model = Llama(shape_of(SPECS[spec.stem])).to(device)
-            self.model.load_state_dict(torch.load(stem, map_location=device, weights_only=False)["model"])
-            self.model = self.model.grown(shape)
-            self.optimisers = optimisers(self.model, spec.muon_lr, spec.adam_lr)
+            state = torch.load(stem, map_location=device, weights_only=False)
+            self.model.load_state_dict(state.get("average") or state["model"])
 
     def load(self) -> None:
         state = torch.load(self.checkpoint, map_location=self.device, weights_only=False)
-        if any(name.startswith(f"blocks.{len(self.model.blocks)}.") for name in state["model"]):
+        if shapes(state["model"]) != shapes(self.model.state_dict()):
             self.grow()
         self.model.load_state_dict(state["model"])
+        if "average" in state:
+            self.average = copy.deepcopy(self.model)
+            self.average.load_state_dict(state["average"])
         for optimiser, saved in zip(self.optimisers, state["optimisers"]):
             optimiser.load_state_dict(saved)
         self.step, self.tokens, self.seconds = state["step"], state["tokens"], state["seconds"]
         self.accuracy = state["accuracy"]
         self.say(f"goes on at step {self.step}, minute {self.seconds / 60:.1f}")
 
+    def smooth(self) -> None:
+        """Follows the weights slowly: their average over the last steps is better than any one of them while the rate is high."""
+        if not self.average or self.average.shape != self.model.shape:
+            self.average = copy.deepcopy(self.model)
+        with torch.no_grad():
+            for slow, fast in zip(self.average.parameters(), self.model.parameters()):
+                slow.lerp_(fast, 1 - self.spec.average)
+
+    @property
+    def shown(self) -> Llama:
+        """The weights that are measured and exported."""
+        return self.average or self.model
+
     def grow(self) -> bool:
-        if len(self.model.blocks) == self.spec.layers:
+        """To the size of the spec; says whether that changed anything."""
+        if self.model.shape == shape_of(self.spec):
             return False
-        self.model = self.model.grown(shape_of(self.spec))
+        self.model = self.shown.grown(shape_of(self.spec))
         self.optimisers = optimisers(self.model, self.spec.muon_lr, self.spec.adam_lr)
+        self.warm_from = self.step
         return True
 
     def save(self) -> None:
         state = {"model": self.model.state_dict(), "optimisers": [o.state_dict() for o in self.optimisers],
                  "step": self.step, "tokens": self.tokens, "seconds": self.seconds, "accuracy": self.accuracy, "spec": dataclasses.asdict(self.spec)}
+        state |= {"average": self.average.state_dict()} if self.average else {}
         fresh = self.checkpoint.with_suffix(".new")
         torch.save(state, fresh)
         fresh.replace(self.checkpoint)
@@ -108,10 +132,10 @@ class Run:
     def export(self, folder: Path) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         note = f"step {self.step}, {self.tokens} tokens, {self.seconds / 60:.0f} minutes"
-        export(self.model, tokenizer_of(self.spec), self.spec, folder / f"{self.spec.name}.gguf", note)
+        export(self.shown, tokenizer_of(self.spec), self.spec, folder / f"{self.spec.name}.gguf", note)
 
     def report(self) -> None:
-        result = probe(self.model, self.family, Random(self.spec.seed * 1000 + self.step))
+        result = probe(self.shown, self.family, Random(self.spec.seed * 1000 + self.step))
         shown = " ".join(f"{skill} {100 * accuracy:.0f}" for skill, (accuracy, _) in result.items())
         self.say(f"minute {self.seconds / 60:.1f} step {self.step} tokens {self.tokens / 1e6:.2f}M loss {self.loss:.3f} | {shown} auroc {result['all'][1]:.3f}")
         self.accuracy = {skill: accuracy for skill, (accuracy, _) in result.items()}
@@ -147,9 +171,10 @@ class Run:
             began = time.monotonic()
             if self.seconds >= budget * self.spec.grow_at and self.grow():
                 forward = torch.compile(self.model, dynamic=True) if self.spec.compile else self.model
+            warm = min(1.0, 0.05 + (self.step - self.warm_from) / 50)
             for optimiser, peak in zip(self.optimisers, (self.spec.muon_lr, self.spec.adam_lr)):
                 for group in optimiser.param_groups:
-                    group["lr"] = peak * rate(self.seconds / budget)
+                    group["lr"] = peak * warm * rate(self.seconds / budget)
             ids, weights = ids.to(self.device), weights.to(self.device)
             logits = forward(ids[:, :-1])
             losses = F.cross_entropy(logits.float().flatten(0, 1), ids[:, 1:].flatten(), reduction="none")
@@ -167,6 +192,8 @@ class Run:
             for optimiser in self.optimisers:
                 optimiser.step()
                 optimiser.zero_grad(set_to_none=True)
+            if self.spec.average:
+                self.smooth()
             self.step += 1
             self.seconds += time.monotonic() - began
             if self.step % 20 == 0:

@@ -1,13 +1,14 @@
 """The forms in which the orchestrator itself asks: verifying an answer, mending a draft, choosing a candidate.
 
 Who judges must know the answer first, so the replies to the first and the last begin with the model's own answer:
-`I get 46. No.`, `I get 46. Number 2.`
+`I get 46. No.`. Who chooses then reads out the candidates up to the right one, for to find it at one glance is too hard:
+`I get 46.`, `1. 45`, `2. 46`, `Number 2.`, each on a line.
 """
 
 from random import Random
 
 from .reading import framed
-from .task import Task
+from .task import Task, drilling
 
 VERIFY = [
     "{q}\nProposed answer: {a}\nIs this correct? Answer yes or no.", "Question: {q}\nAnswer: {a}\nCorrect?", "{q} Is the answer {a}?", "{q}\nSomeone answered: {a}\nIs that right?",
@@ -54,7 +55,10 @@ def verify(rng: Random, task: Task, others: list[Task]) -> tuple[str, str]:
     right = rng.random() < 0.5
     claim = task.answer if right else wrong_answer(rng, task, others)
     template = "Question: {q}\nAnswer: {a}\nIs the answer right? Reply yes or no." if rng.random() < 0.7 else rng.choice(VERIFY)
-    text = template.replace("{a}", "\0").replace("{q}", question_of(rng, task)).replace("\0", claim)
+    question = question_of(rng, task)
+    if drilling(rng):  # only to see whether two texts are the same
+        template, question = "{q}\nIs {a} right?", task.answer
+    text = template.replace("{a}", "\0").replace("{q}", question).replace("\0", claim)
     if task.answer == UNKNOWN:
         return text, UNKNOWN
     return text, f"{own(task.answer)} {'Yes.' if right or claim in task.accept else 'No.'}"
@@ -80,8 +84,18 @@ def choose(rng: Random, task: Task, others: list[Task]) -> tuple[str, str]:
     rng.shuffle(candidates)
     listed = "\n".join(f"{i}. {c}" for i, c in enumerate(candidates, 1))
     template = "Question: {q}\nCandidates:\n{l}\nWhich candidate is right? Reply with its number."
-    if rng.random() > 0.7:
+    question = question_of(rng, task)
+    if drilling(rng):  # only to find a line of a list
+        template, question = "{q}\n{l}", task.answer
+    elif rng.random() > 0.7:
         template = rng.choice(CHOOSE)
-    text = template.replace("{l}", "\0").replace("{q}", question_of(rng, task)).replace("\0", listed)
+    text = template.replace("{l}", "\0").replace("{q}", question).replace("\0", listed)
     begin = UNKNOWN if task.answer == UNKNOWN else own(task.answer)
-    return text, f"{begin} Number {candidates.index(task.answer) + 1}."
+    right = candidates.index(task.answer) + 1
+    return text, "\n".join([begin, *listed.split("\n")[:right], f"Number {right}."])
+
+
+def deciding(answer: str) -> list[int]:
+    """Where in a judgement it is decided: at the verdict, and after each candidate whether it is the one."""
+    lines = [i + 1 for i, letter in enumerate(answer) if letter == "\n"]
+    return lines[1:] or [answer.rindex(" ") + 1]

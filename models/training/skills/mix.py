@@ -76,9 +76,15 @@ def example(rng: Random, weights: dict[str, float], about: dict[str, float] | No
     return made
 
 
+VERDICT_WEIGHT = 6.0  # what the letters of a judgement that decide count in the loss; they are few
+
+
 def conversation(rng: Random, made: Example, follow_up: float = 0.9) -> list[dict]:
     """The training form: with the answer, and sometimes further questions on the same context."""
-    messages = [*made.messages, {"role": "assistant", "content": made.answer}]
+    reply: dict = {"role": "assistant", "content": made.answer}
+    if made.skill in ("verify", "choose"):
+        reply["emphasis"] = (forms.deciding(made.answer), VERDICT_WEIGHT)
+    messages = [*made.messages, reply]
     if made.more and rng.random() < follow_up:
         for question, answer in made.more[:3]:
             messages += [{"role": "user", "content": question}, {"role": "assistant", "content": answer}]
