@@ -368,6 +368,16 @@ describe('a tree of steps', () => {
     expect(recorder.record()).toMatchObject({ status: 'running', endedAt: null, model: 'x:a', backend: 'x' });
   });
 
+  it('names no member as the author while another one goes on after it', () => {
+    const recorder = begin();
+    recorder.accept(start('root/0', { kind: 'orchestration', model: 'thrifty' }));
+    recorder.accept(start('root/0/a', { parent: 'root/0', model: 'x:a' }));
+    recorder.accept(end('root/0/a'));
+    expect(recorder.record().model).toBe('x:a');
+    recorder.accept(start('root/0/b', { parent: 'root/0', model: 'x:b' }));
+    expect(recorder.record().model).toBe('thrifty');
+  });
+
   it('is not caught in a circle by steps that name each other as parents', async () => {
     const run = await read(begin(), start('a', { parent: 'b' }), start('b', { parent: 'a' }), text('x', 'a'), finish());
     expect(run.status).toBe('completed');

@@ -244,7 +244,7 @@ export class RunTree {
 
   /**
    * The model whose answer the root step gives: the root's own when it called one itself; else that of the one child
-   * that completed (that runs; that was tried last), and so on down. Where several completed, the step above them.
+   * that completed or runs (else that was tried last), and so on down. Where there are several, the step above them.
    */
   author(): { model: ModelId; backend: BackendId | null } | null {
     let author: Step | null = null;
@@ -257,10 +257,9 @@ export class RunTree {
 
 function authorAmong(steps: readonly Step[]): Step | undefined {
   const models = steps.filter((step) => step.kind !== 'tool');
-  for (const status of ['completed', 'running'] as const) {
-    const found = models.filter((step) => step.status === status);
-    if (found.length > 0) return found.length === 1 ? found[0] : undefined;
-  }
+  // One that runs after another has completed may yet be the author: a handoff has gone on to its next member.
+  const able = models.filter(({ status }) => status === 'completed' || status === 'running');
+  if (able.length > 0) return able.length === 1 ? able[0] : undefined;
   return models.at(-1);
 }
 
