@@ -15,7 +15,7 @@ from .skills.task import Pupil
 FOLDER = Path(__file__).resolve().parent.parent / "eval"
 # `skills` is what the cards are measured on, `calibration` is for learning how far a confidence can be trusted, and
 # `reliability` for measuring how often each model is right. No two share a question.
-SEEDS = {"skills": 9_100_001, "calibration": 9_100_002, "reliability": 9_100_003, "tools": 9_000_003, "specialists": 9_000_004}
+SEEDS = {"skills": 9_100_001, "calibration": 9_100_002, "reliability": 9_100_003, "tools": 9_100_013, "specialists": 9_000_004}
 COUNTS = {"skills": 2000, "calibration": 1000, "reliability": 500, "tools": 700, "specialists": 300}
 SPLITS = ("skills", "calibration", "reliability")
 COMMON = 200_000

@@ -37,15 +37,22 @@ VERBS = {
     "set": ["set", "adjust"],
     "track": ["track", "follow"],
 }
+# Verbs that people say as they are written.
+PLAIN_VERBS = """add move copy merge split sort filter export import upload install restart reset test run build clean wash cook bake fill
+empty load pack weigh sign read write draw record mute pause resume skip join leave invite block like rate review report submit accept
+reject confirm refund pay transfer sell lend borrow return deliver collect pick drop lift push pull turn switch connect pair sync restore
+compress validate monitor plot describe explain summarize solve grade teach drive park fix trim polish wrap label freeze heat cool dry
+mix cut tag pin quote sketch notify unlock enable disable attach detach extend renew promote hide reveal""".split()
+VERBS |= {verb: [verb] for verb in PLAIN_VERBS}
 NOUNS = """weather forecast temperature email message meeting event appointment reminder alarm timer note task file folder
 report invoice payment order product price stock flight hotel room table restaurant taxi train ticket route map location
 song playlist album movie video photo picture camera light lamp thermostat heater door window user account password profile
 contact customer employee team project issue branch commit server database record backup log article news story book recipe
 meal workout heart_rate sleep step budget expense loan tax currency exchange_rate distance area loan_payment word sentence
 document translation summary definition quote poem game score player match league poll survey form page site link domain
-package delivery shipment parcel address phone_number call contract policy claim patient doctor prescription symptom course
+package delivery shipment address phone_number call contract policy claim patient doctor prescription symptom course
 lesson exam grade student teacher school city country population holiday time_zone calendar date car battery engine robot
-vacuum sensor valve pump job ticket_price seat gate discount coupon cart review rating comment post channel group""".split()
+sensor valve pump job ticket_price seat gate discount coupon cart review rating comment post channel group""".split()
 
 
 @dataclass(frozen=True)
@@ -135,13 +142,12 @@ channel type group page token duration interval angle pressure radius capacity b
 # ---------------------------------------------------------------------------------------------------------------- test only
 
 HELD_OUT_VERBS = {
-    "rent": ["rent", "hire"],
+    "rent": ["rent"],
     "water": ["water"],
-    "inspect": ["inspect", "examine"],
+    "inspect": ["inspect"],
     "dispatch": ["dispatch"],
     "measure": ["measure"],
     "paint": ["paint"],
-    "reserve_slot": ["reserve a slot on", "take a slot on"],
     "estimate": ["estimate"],
     "feed": ["feed"],
     "approve": ["approve"],
@@ -149,7 +155,7 @@ HELD_OUT_VERBS = {
     "archive": ["archive"],
     "compare": ["compare"],
     "register": ["register"],
-    "repair": ["repair", "mend"],
+    "repair": ["repair"],
     "publish": ["publish"],
 }
 HELD_OUT_NOUNS = """aquarium greenhouse elevator ferry bicycle telescope orchard beehive pool sauna tractor crane harbor museum
@@ -157,9 +163,9 @@ exhibit statue fossil canoe tent campsite trail glacier volcano tide moon_phase 
 laundry kiosk locker mural fountain stadium choir orchestra piano costume script podcast newsletter blueprint warranty
 auction antique wine vineyard bakery aquifer dam bridge tunnel""".split()
 HELD_OUT_SLOTS = _slots("""
-harbor_name | place | in {v} | at {v} | for {v}
+harbor_name | place | in {v} | at {v}
 village | place | in {v} | for the village {v} | near {v}
-depot | place | from {v} | at {v}
+depot | place | from {v} | at {v} | from the depot {v}
 nights | integer | for {v} nights
 visitors | integer | for {v} visitors | with {v} visitors
 laps | integer | for {v} laps
@@ -171,19 +177,20 @@ ranking | enum:best,worst | with ranking {v}
 dosage | number | with dosage {v} | with a dosage of {v}
 salinity | number | with salinity {v} | at a salinity of {v}
 captain | name | with captain {v} | for captain {v}
-curator | name | by curator {v} | for {v}
-nickname | name | with the nickname {v} | nicknamed {v}
+curator | name | by curator {v} | for the curator {v}
+nickname | name | with the nickname {v} | with nickname {v}
 caption | text | with the caption {v}
-slogan | text | with the slogan {v} | saying {v}
-theme_name | topic | about {v} | on {v}
-arrival | date | arriving on {v} | with arrival {v}
-opening | time | opening at {v}
+slogan | text | with the slogan {v} | slogan {v}
+theme_name | topic | with the theme name {v} | about {v}
+arrival | date | with arrival {v} | for arrival {v}
+opening | time | with opening {v} | for opening {v}
 badge | id | with badge {v} | for badge {v}
-serial | id | with serial {v} | with serial number {v}
+serial | id | with serial {v} | of serial {v}
 insured | boolean | insured!not insured
-guided | boolean | with a guide!without a guide
+guided | boolean | guided!not guided
 heated | boolean | heated!not heated
-species | strings | with {v} | for {v}
-crew | names | with crew {v} | for {v}
+species | strings | with species {v} | for species {v}
+crew | names | with crew {v} | for crew {v}
 berths | integers | at berths {v} | for berths {v}
 """)
+ALL_HELD_OUT = {part for name in [*HELD_OUT_VERBS, *HELD_OUT_NOUNS, *(s.name for s in HELD_OUT_SLOTS)] for part in name.split("_")}

@@ -5,6 +5,7 @@ import re
 from random import Random
 
 from ..chat import call_text
+from .everyday import Named
 from .tools import Tool, camel
 
 ERRORS = {
@@ -74,7 +75,7 @@ def _retype(rng: Random, value: object) -> object:
     return [value]
 
 
-def broken(rng: Random, tool: Tool, call: dict) -> tuple[str, str]:
+def broken(rng: Random, tool: Tool | Named, call: dict) -> tuple[str, str]:
     """A broken form of `call` and the error that its reader reports."""
     name, arguments = call["name"], dict(call["arguments"])
     kind = rng.choice(["syntax", "syntax", "syntax", "name", "param", "type"])
@@ -112,6 +113,6 @@ def hidden(rng: Random, calls: list[dict]) -> str:
     return (rng.choice(BEFORE) if rng.random() < 0.7 else "") + written + rng.choice(AFTER)
 
 
-def no_call(rng: Random, tool: Tool) -> str:
-    parameter = tool.slots[0].name if tool.slots else "one"
+def no_call(rng: Random, tool: Tool | Named) -> str:
+    parameter = next(iter(tool.openai()["function"]["parameters"]["properties"]), "one")
     return " ".join(rng.sample(NO_CALL, rng.choice([1, 1, 2]))).format(name=tool.name, param=parameter.replace("_", " "))

@@ -173,7 +173,7 @@ def specialists(rng: Random, held_out: bool = False, known_only: bool = False) -
     for subject in [] if known_only or "general" in present else rng.sample(others, rng.choice([0, 0, 1, 2])):
         made.append((subject, rng.choice(DESCRIBE).replace("{d}", subject), lambda s=subject: (filled(rng, rng.choice(ABOUT).replace("{d}", s)), "about")))
     rng.shuffle(made)
-    one_for_all = not known_only and rng.random() < 0.1  # one tool with a choice of specialists instead of a tool each
+    one_for_all = not known_only and rng.random() < 0.15  # one tool with a choice of specialists instead of a tool each
     requests: list[tuple[str, dict, str]] = []
     for name, _, ask in rng.sample(made, len(made)):
         text, topic = ask()
