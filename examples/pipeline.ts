@@ -24,7 +24,7 @@ const content = 'Anna lives in Rome. Ben lives in Oslo.\n\nWhere does Ben live?'
 const answer = await client.chat.completions.create({ model: 'headline', messages: [{ role: 'user', content }] });
 const details = (answer as typeof answer & { tutti: WireDetails }).tutti;
 for (const [stage, { model, content: output }] of Object.entries(details.model_results))
-  console.log(`${stage} (${model}): ${output}`);
+  console.log(`${stage} (${model}): ${String(output)}`);
 console.log(
   `answer: ${answer.choices[0]?.message.content}, as sure as the least sure stage: ${details.confidence?.score.toFixed(2)}`,
 );
