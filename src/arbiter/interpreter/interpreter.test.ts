@@ -103,13 +103,13 @@ describe('the ladder', () => {
       { text: '<tool_call>{"name": "get_weather", "arguments": {"city": "Oslo", "days": "2"}}</tool_call>' },
       { text: '<tool_call>{"name": "get_weather", "arguments": {"days": 2}}</tool_call>' },
     );
-    const text = 'get_weather(city: Oslo';
+    const text = 'get_weather(city: Oslo, days: 2';
     expect(plain(await interpreter.interpret({ text, tools: TOOLS }))).toEqual([['get_weather', { city: 'Oslo', days: 2 }]]);
     expect(await interpreter.interpret({ text, tools: TOOLS })).toMatchObject({ toolCalls: [], source: 'none', text });
   });
 
   test('a call that does not fit is asked of the model, and without one is a problem', async () => {
-    const text = '[get_weather(days=3), roll_dice(sides=6)]';
+    const text = '[get_weather(where="Rome", days=3), roll_dice(sides=6)]';
     const { interpreter } = withModel({
       toolCalls: [call('get_weather', { city: 'Rome', days: 3 }), call('roll_dice', { sides: 6 })],
     });
@@ -120,7 +120,7 @@ describe('the ladder', () => {
       source: 'parsed',
       confidence: 0.45,
       toolCalls: [{ function: { name: 'roll_dice' } }],
-      problems: [{ name: 'get_weather', message: 'missing parameter city' }],
+      problems: [{ name: 'get_weather', message: 'unknown parameter where' }],
     });
   });
 
@@ -146,6 +146,22 @@ describe('the ladder', () => {
       tools: TOOLS,
     });
     expect(result).toMatchObject({ source: 'parsed', toolCalls: { length: 2 }, problems: { length: 1 } });
+  });
+
+  test.each([
+    ['another argument once more', 'get_weather(days=31)', { city: '31', days: 31 }],
+    ['a word of the tool’s name', 'get_weather(city=town)', { city: 'weather' }],
+    ['a value of its own', 'get_weather(days=31)', { city: 'Rome', days: 31 }],
+  ])('a model that fills what is missing with %s does not count', async (_, text, given) => {
+    const { interpreter } = withModel({ toolCalls: [call('get_weather', given)] });
+    expect(await interpreter.interpret({ text, tools: TOOLS })).toMatchObject({ source: 'none', problems: { length: 1 } });
+  });
+
+  test('a model may choose from a list, and read a number that is written in words', async () => {
+    const given = { city: 'Oslo', days: 2, unit: 'celsius' };
+    const { interpreter } = withModel({ toolCalls: [call('get_weather', given)] });
+    const text = '<tool_call>get_weather for Oslo, two days, in degrees C</tool_call>';
+    expect(await interpreter.interpret({ text, tools: TOOLS })).toMatchObject({ source: 'model' });
   });
 
   test('prose is not asked of anybody', async () => {

@@ -6,7 +6,7 @@
  * | calls that the model's own server reported, valid as they are | `structured` | 1 |
  * | calls read in the text, valid as they are | `parsed` | 0.95 by a mark, 0.9 as the whole text, 0.8 in a fence, 0.7 between prose, 0.6 in a program |
  * | either of them, changed without loss to fit the tool's schema | `repaired` | that of the reading × 0.9 |
- * | what a model made of a text that shows a call which could not be read or does not fit | `model` | the model's own, 0.5 if it has none |
+ * | what a model made of a text that shows a call which could not be read or does not fit, from values of that text only | `model` | the model's own, 0.5 if it has none |
  * | no call was meant, or none could be had | `none` | 1 when nothing points to one, else 0.5 |
  * | a call was written that the question does not ask for | `none` | 0.8 |
  *
@@ -30,6 +30,7 @@ import {
   type CheckedCalls,
 } from './checked-calls.ts';
 import { doubtOf, type Doubt } from './doubt.ts';
+import { saysOnly } from './mended.ts';
 import { readToolCalls, type Place } from './reader.ts';
 import type { INTERPRET_SOURCES } from './schema.ts';
 import { nearestSpelling, toolIndex, type ToolIndex } from './tool-index.ts';
@@ -148,6 +149,7 @@ export function createInterpreter({ model, ask, doubt: doubts = true, secondOpin
     const { found, failed } = await byModel(extractPrompt(read.written), tools, signalOf(input), 'interpret');
     // One that finds fewer calls than were read has overlooked some.
     if (found == null || found.toolCalls.length < read.calls.length) return result(read, failed);
+    if (!found.toolCalls.every((call) => saysOnly(call, read.written, tools))) return result(read);
     return { ...found, text: read.rest };
   };
 
