@@ -1,10 +1,14 @@
 /** docs/orchestrations.md names every key of every strategy, with its default, and no other ones. */
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { readFileSync } from 'node:fs';
-import { describe, expect, it } from 'vitest';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { describe, expect, it, onTestFinished } from 'vitest';
 import { z } from 'zod';
 import { collectKinds } from '../../src/composition/kinds.ts';
 import { orchestrationCommon } from '../../src/composition/orchestration.ts';
 import { memberConfig, memberSettings } from '../../src/contracts/member.ts';
+import { readConfig } from '../../src/tutti.ts';
 
 const text = readFileSync(new URL('../../docs/orchestrations.md', import.meta.url), 'utf8');
 
@@ -84,6 +88,21 @@ describe('docs/orchestrations.md', () => {
     check('## Members', keysOf(toJson(memberConfig)));
     const common = z.strictObject(orchestrationCommon);
     check('### Keys of every orchestration', { strategy: 'required', ...keysOf(toJson(common)) });
+  });
+
+  it('shows a config that is good, as the readme does', async () => {
+    const directory = await mkdtemp(join(tmpdir(), 'tutti-docs-'));
+    onTestFinished(() => rm(directory, { recursive: true, force: true }));
+    const file = join(directory, 'tutti.yaml');
+    const readme =
+      readFileSync(new URL('../../README.md', import.meta.url), 'utf8').split('\n## Models made of models\n')[1] ?? '';
+    for (const page of [text, readme.split('\n## ')[0] ?? '']) {
+      const blocks = Array.from(page.matchAll(/^```yaml\n([^]*?)^```/gm), ([, block = '']) => block);
+      expect(blocks).not.toEqual([]);
+      await writeFile(file, blocks.join('\n'));
+      const { loaded } = await readConfig({ file, environment: {} });
+      expect(Object.keys(loaded.config.orchestrations)).toContain('nested');
+    }
   });
 
   it('names the settings of members', () => {
