@@ -4,7 +4,7 @@
  */
 import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { ToolCall, ToolDefinition } from '../../src/contracts/chat.ts';
+import type { ToolCall } from '../../src/contracts/chat.ts';
 import { leaveOneOut } from '../../src/answers/reliability.ts';
 import { createFakeUpstream, type FakeUpstream } from '../../src/testing/index.ts';
 import type { Tutti } from '../../src/tutti.ts';
@@ -71,9 +71,9 @@ async function replayedVote(rows: readonly VotingRow[], models: readonly string[
 async function toolCalls(path: string): Promise<Figure[]> {
   const rows = await readCallRows(path);
   const score = await replaying(['recorded'], (tutti, say) =>
-    scoreToolCalls(rows, async (text: string, tools: readonly ToolDefinition[]): Promise<readonly ToolCall[]> => {
+    scoreToolCalls(rows, async (text, tools, question): Promise<readonly ToolCall[]> => {
       say(() => text);
-      const answer = await tutti.run({ model: MODEL, input: 'What is to be done?', tools });
+      const answer = await tutti.run({ model: MODEL, input: question ?? 'What is to be done?', tools });
       return answer.toolCalls;
     }),
   );
