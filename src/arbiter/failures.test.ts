@@ -3,7 +3,7 @@ import type { ChatInput, ToolCall } from '../contracts/chat.ts';
 import { ERROR_CODES, type Code } from '../errors/codes.ts';
 import { TuttiError } from '../errors/error.ts';
 import type { Ask, AskedAnswer } from './ask.ts';
-import { createFailures, diagnoseRequest, type Failures } from './failures.ts';
+import { createFailures, type Failures } from './failures.ts';
 import { failureArguments, FIRST_AID } from './first-aid.ts';
 import { createInterpreter } from './interpreter/interpreter.ts';
 
@@ -192,9 +192,4 @@ test('cancelling ends both', async () => {
   const { failures } = withModel(new Error('gone'));
   await expect(failures.diagnose({ phase: 'p', error: 'e', signal })).rejects.toThrow(TuttiError);
   await expect(failures.reinterpret({ response: 'r', failureReason: 'f', signal })).rejects.toThrow(TuttiError);
-});
-
-test('the body of a request needs a phase and an error', () => {
-  expect(diagnoseRequest.parse({ phase: 'p', error: 'e' })).toEqual({ phase: 'p', error: 'e', recent_actions: [] });
-  expect(diagnoseRequest.safeParse({ phase: 'p' }).success).toBe(false);
 });

@@ -4,14 +4,12 @@
  *
  * Without a model, or when its answer cannot be read, a fixed table decides by the error's code; see `FIRST_AID`.
  */
-import { z } from 'zod';
-import { toolCallSchema, toolDefinition, type ChatInput, type ToolCall, type ToolDefinition } from '../contracts/chat.ts';
+import type { ChatInput, ToolCall, ToolDefinition } from '../contracts/chat.ts';
 import { TuttiError } from '../errors/error.ts';
 import { asNumber, asObject, asString, parseJson, type JsonObject } from '../lib/json-value.ts';
 import type { Ask } from './ask.ts';
 import {
   diagnosis,
-  failureArguments,
   failureOf,
   FAILURE_ACTIONS,
   FIRST_AID,
@@ -23,53 +21,6 @@ import {
 } from './first-aid.ts';
 import { readAnswer, type Interpreter } from './interpreter/interpreter.ts';
 import { readLiteral } from './interpreter/literal.ts';
-
-/** Schema of the body of `POST /api/tools/diagnose`. */
-export const diagnoseRequest = z.strictObject({
-  /** The phase, role or step that failed. */
-  phase: z.string().min(1),
-  /** What went wrong: a message, or an error with its code. */
-  error: z.union([
-    z.string().min(1),
-    z.looseObject({ message: z.string(), code: z.string().optional(), retry_after: z.number().optional() }),
-  ]),
-  /** What was done before, the latest last. */
-  recent_actions: z.array(z.string()).max(100).default([]),
-  /** What else is known: any JSON. */
-  state: z.unknown().optional(),
-});
-
-/** Schema of the answer of `POST /api/tools/diagnose`. */
-export const diagnoseAnswer = z.object({
-  /** The likely cause, in a sentence. */
-  cause: z.string(),
-  action: z.enum(FAILURE_ACTIONS),
-  arguments: failureArguments,
-  /** The phase to change to, or null. */
-  change_phase: z.string().nullable(),
-  /** Whether it cannot go on without the user. */
-  needs_user: z.boolean(),
-  /** Who says so: the reasoning model, or the table of first aid. */
-  source: z.enum(['model', 'rule']),
-});
-
-/** Schema of the body of `POST /api/tools/reinterpret`. */
-export const reinterpretRequest = z.strictObject({
-  /** The answer that could not be used. */
-  response: z.string().min(1),
-  /** Why not. */
-  failure_reason: z.string().min(1),
-  tools: z.array(toolDefinition).max(256).default([]),
-});
-
-/** Schema of the answer of `POST /api/tools/reinterpret`. */
-export const reinterpretAnswer = z.object({
-  text: z.string(),
-  tool_calls: z.array(toolCallSchema),
-  /** `none`: no model could be asked, or none made sense of it; `text` is the response as it was. */
-  source: z.enum(['model', 'interpreter', 'none']),
-  confidence: z.number().min(0).max(1),
-});
 
 /** A failure and what led to it. Names as in the library. */
 export interface FailureContext {

@@ -3,7 +3,7 @@ import type { ChatInput } from '../contracts/chat.ts';
 import { TuttiError } from '../errors/error.ts';
 import type { Ask } from './ask.ts';
 import { createInterpreter } from './interpreter/interpreter.ts';
-import { createMediator, mediateRequest, plainAnswer, shortened, type Mediator } from './mediator.ts';
+import { createMediator, plainAnswer, shortened, type Mediator } from './mediator.ts';
 
 /** One token a word. */
 const countTokens = (text: string): number => text.split(/\s+/).filter((word) => word !== '').length;
@@ -126,9 +126,4 @@ test('a single long sentence is cut between words', () => {
 
 test('a thought that never ends leaves nothing', () => {
   expect(plainAnswer('<think>and so on')).toBe('');
-});
-
-test('the body of a request has defaults', () => {
-  expect(mediateRequest.parse({ response: 'x', to: 'b' })).toEqual({ response: 'x', to: 'b', as: 'text' });
-  expect(mediateRequest.safeParse({ response: 'x' }).success).toBe(false);
 });

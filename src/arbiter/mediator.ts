@@ -9,45 +9,14 @@
  *
  * As tool calls, the interpreter reads it.
  */
-import { z } from 'zod';
-import { toolCallSchema, toolDefinition, type ChatInput, type ToolCall, type ToolDefinition } from '../contracts/chat.ts';
+import type { ChatInput, ToolCall, ToolDefinition } from '../contracts/chat.ts';
 import { TuttiError } from '../errors/error.ts';
 import type { Ask } from './ask.ts';
-import type { Interpreter } from './interpreter/interpreter.ts';
-import { INTERPRET_SOURCES } from './interpreter/schema.ts';
+import type { Interpreter, InterpretSource } from './interpreter/interpreter.ts';
 import { estimateTokens, type CountTokens } from './prompts/estimate.ts';
 
 /** What was done to an answer. */
-export const MEDIATIONS = ['as_is', 'stripped', 'summarized', 'truncated', 'interpreted'] as const;
-export type Mediation = (typeof MEDIATIONS)[number];
-
-/** Schema of the body of `POST /api/tools/mediate`. */
-export const mediateRequest = z.strictObject({
-  /** What the first model said. */
-  response: z.string(),
-  /** The model that is to read it: an id, an alias, an orchestration. */
-  to: z.string().min(1),
-  /** What that model knows already or is asked: it takes room in the window, and says what matters. */
-  context: z.string().optional(),
-  /** `text`, or `tool_calls` for a model that acts on calls. */
-  as: z.enum(['text', 'tool_calls']).default('text'),
-  /** The tools that calls may be of. */
-  tools: z.array(toolDefinition).max(256).optional(),
-  /** Room for the response, in tokens. Default: half of the window of `to`, less the context. */
-  max_tokens: z.int().min(1).optional(),
-});
-
-/** Schema of the answer of `POST /api/tools/mediate`. */
-export const mediateAnswer = z.object({
-  text: z.string(),
-  tool_calls: z.array(toolCallSchema),
-  /** What was done: `as_is`, `stripped`, `summarized`, `truncated`; `interpreted` for tool calls. */
-  action: z.enum(MEDIATIONS),
-  /** About how many tokens the text has. */
-  tokens: z.int().min(0),
-  /** For tool calls: how they were found. */
-  source: z.enum(INTERPRET_SOURCES).optional(),
-});
+export type Mediation = 'as_is' | 'stripped' | 'summarized' | 'truncated' | 'interpreted';
 
 /** What is to be handed over, and to whom. Names as in the library. */
 export interface MediateInput {
@@ -67,7 +36,7 @@ export interface Mediated {
   readonly toolCalls: readonly ToolCall[];
   readonly action: Mediation;
   readonly tokens: number;
-  readonly source?: (typeof INTERPRET_SOURCES)[number];
+  readonly source?: InterpretSource;
 }
 
 /** What a mediator needs. */

@@ -58,7 +58,7 @@ export function toOrchestrateCall(given: OrchestrateRequest): OrchestrateCall {
   const { capability, ...others } = own;
   refuse(others, `\`${strategy}\` chooses one model for a capability`);
   return {
-    request: { ...request, model: 'auto', policy: strategy, ...(capability !== undefined && { capability: String(capability) }) },
+    request: { ...request, model: 'auto', policy: strategy, ...(typeof capability === 'string' && { capability }) },
     orchestration: null,
   };
 }

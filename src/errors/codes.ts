@@ -56,7 +56,9 @@ export const ERROR_CODES = {
   model_not_found: missing('No model has this name. The message names the nearest; `GET /v1/models` lists all.'),
   unknown_backend: missing('No backend has this name. The message names those that are configured.'),
   run_not_found: missing('No run has this id, or retention has removed it.'),
-  conversation_not_found: missing('No conversation has this id, or it was forgotten: the thousand used last are kept, in memory.'),
+  conversation_not_found: missing(
+    'No conversation has this id, or it was forgotten: the thousand used last are kept, in memory.',
+  ),
   no_model_for_capability: server(
     503,
     false,

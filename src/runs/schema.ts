@@ -35,4 +35,3 @@ export const reviewSchema = z
     path: ['needed_below'],
   })
   .describe('When a person should look at an answer.');
-export type ReviewConfig = z.output<typeof reviewSchema>;

@@ -62,7 +62,8 @@ describe('orchestrate', () => {
       input: 'x',
     });
     await expect(running).rejects.toMatchObject({ code: 'invalid_request' });
-    await tutti.orchestrate({ strategy: 'fallback', capability: 'poetry', numModels: 2, input: 'x' }).catch(() => null);
+    const failing = tutti.orchestrate({ strategy: 'fallback', capability: 'poetry', numModels: 2, input: 'x' });
+    await expect(failing).rejects.toMatchObject({ code: 'all_members_failed' });
     expect(backend.calls.map(({ model }) => model)).toEqual(['high', 'mid']);
   });
 

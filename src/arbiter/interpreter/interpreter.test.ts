@@ -3,7 +3,6 @@ import type { ChatInput, ToolCall } from '../../contracts/chat.ts';
 import { TuttiError } from '../../errors/error.ts';
 import type { Ask, AskedAnswer } from '../ask.ts';
 import { createInterpreter, readAnswer, type Interpreter } from './interpreter.ts';
-import { interpretRequest } from './schema.ts';
 import { DICE, TOOLS, WEATHER } from './tools.fixture.ts';
 
 function call(name: string, given: unknown, id = 'call_1'): ToolCall {
@@ -344,12 +343,4 @@ describe('a written call that the question does not ask for', () => {
       await expect(result).rejects.toMatchObject({ code: 'cancelled' });
     });
   });
-});
-
-test('the body of a request has exactly one of text, message and call', () => {
-  expect(interpretRequest.safeParse({ text: 'x', tools: TOOLS }).success).toBe(true);
-  expect(interpretRequest.safeParse({ call: { name: 'f', arguments: {} }, error: 'no', tools: TOOLS }).success).toBe(true);
-  expect(interpretRequest.safeParse({ text: 'x', call: 'y', tools: TOOLS }).success).toBe(false);
-  expect(interpretRequest.safeParse({ tools: TOOLS }).success).toBe(false);
-  expect(interpretRequest.safeParse({ text: 'x', tools: [] }).success).toBe(false);
 });

@@ -32,11 +32,10 @@ import {
 import { doubtOf, type Doubt } from './doubt.ts';
 import { saysOnly } from './mended.ts';
 import { readToolCalls, type Place } from './reader.ts';
-import type { INTERPRET_SOURCES } from './schema.ts';
 import { nearestSpelling, toolIndex, type ToolIndex } from './tool-index.ts';
 
 /** By which rung of the ladder the calls were found. */
-export type InterpretSource = (typeof INTERPRET_SOURCES)[number];
+export type InterpretSource = 'structured' | 'parsed' | 'repaired' | 'model' | 'none';
 
 /** What is known of a model's answer: its text, or the whole message. */
 export interface InterpretInput {
