@@ -7,6 +7,8 @@ export interface JournalEntry {
   readonly answer: ChildAnswer;
   /** The steps of the call, without their content. */
   readonly trace: readonly Part[];
+  /** Milliseconds that it took. */
+  readonly ms: number;
 }
 
 /**

@@ -95,6 +95,7 @@ export class MemberRun implements ChildRun {
       this.#look(part);
       this.#options.trace(part);
     }
+    this.#ms = entry.ms;
     this.#end(null, entry);
     yield* partsOf(entry.answer, this.#options.own);
   }
@@ -132,7 +133,8 @@ export class MemberRun implements ChildRun {
         stop.abort(error);
       }
     }
-    this.#end(null, { answer: this.#draft.answer(this.key, this.#model, this.#usage), trace: this.#trace });
+    const ms = this.#options.clock.monotonic() - this.#startedAt;
+    this.#end(null, { answer: this.#draft.answer(this.key, this.#model, this.#usage), trace: this.#trace, ms });
     yield finish;
   }
 

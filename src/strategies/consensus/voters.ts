@@ -37,6 +37,10 @@ function found(context: StrategyContext<ConsensusConfig>): Member[] {
   const { capability = '', num_models: count = NUM_MODELS } = context.config;
   const models = context.find(capability, count);
   if (models.length === 0) throw new TuttiError('no_model_for_capability', `No model has the capability ${capability}.`);
+  if (models.length < count) {
+    const message = `${count} models were asked for, and ${models.length} can answer: ${models.join(', ')}`;
+    context.report({ type: 'decision', message });
+  }
   return models.map((model) => ({ model }));
 }
 
@@ -48,7 +52,7 @@ function samplesOf({ config, random }: StrategyContext<ConsensusConfig>, voter: 
   return Array.from({ length: config.samples }, (_, i) => ({
     ...voter,
     key: `${voter.key}.${i + 1}`,
-    request: { operation: 'chat', input: { ...input, temperature, seed: seed + i } },
+    request: { ...voter.request, input: { ...input, temperature, seed: seed + i } },
   }));
 }
 
