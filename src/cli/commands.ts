@@ -127,6 +127,7 @@ function defineTools(program: Command, define: Define): void {
   define(use, 'interpret', 'find the tool calls that a text means, or mend one', () => import('./commands/use-interpret.ts'))
     .option('--text <text>', 'what a model wrote; default: standard input')
     .option('--message <file>', 'an assistant’s message, as JSON')
+    .option('--question <text>', 'what the user asked: a written call that it does not ask for is left out')
     .option('--call <file>', 'a call that failed, as JSON or text: it is corrected')
     .option('--error <text>', 'with --call: what went wrong')
     .requiredOption('--tools <file>', 'the tools that may be called (OpenAI’s format)');

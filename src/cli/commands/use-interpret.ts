@@ -9,6 +9,7 @@ import { printCalls, textOrInput } from '../tool-calls.ts';
 interface InterpretOptions {
   readonly text?: string;
   readonly message?: string;
+  readonly question?: string;
   readonly call?: string;
   readonly error?: string;
   readonly tools: string;
@@ -30,13 +31,14 @@ export const run: CommandRun = async ({ connect, output, signal }, _args, given)
   for (const { name, message } of found.problems) output.note(`left out: ${name}: ${message}`);
 };
 
-async function subjectOf({ text, message, call, error }: InterpretOptions): Promise<Record<string, unknown>> {
+async function subjectOf({ text, message, question, call, error }: InterpretOptions): Promise<Record<string, unknown>> {
   if (error !== undefined && call === undefined) {
     throw new TuttiError('invalid_request', '--error needs --call: the error of which call?', { param: 'error' });
   }
   if (call !== undefined) return { call: await readCall(call), ...(error !== undefined && { error }) };
-  if (message !== undefined) return { message: await readJson(message) };
-  return { text: await textOrInput(text, '--text') };
+  const asked = question !== undefined && { question };
+  if (message !== undefined) return { message: await readJson(message), ...asked };
+  return { text: await textOrInput(text, '--text'), ...asked };
 }
 
 /** JSON as a call; what is not JSON is the text that was to be one. */
