@@ -235,7 +235,7 @@ describe('what comes after an answer', () => {
       },
     ];
     // The first text shows a call that cannot be read, so the interpreter's model is asked; its own form is read.
-    const text = '<tool_call>{"name": "add", "arguments": {"a": </tool_call>';
+    const text = '<tool_call>{"name": "add", "arguments": {"is 1": </tool_call>';
     expect(await harness.tutti.interpreter.interpret({ text, tools })).toMatchObject({
       source: 'model',
       toolCalls: [{ function: { name: 'add', arguments: '{"a":"1"}' } }],
