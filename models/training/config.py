@@ -58,10 +58,10 @@ def emphasis(weak: list[str], factor: float) -> tuple[dict[str, float], dict[str
     return weights, about
 
 
-def mini(letter: str, seed: int, weak: list[str]) -> Spec:
+def mini(letter: str, seed: int, weak: list[str], minutes: float = 3) -> Spec:
     weights, about = emphasis(weak, 0.02)
-    return replace(STEM, name=f"mini-{letter}", seed=seed, minutes=3, muon_lr=0.004, adam_lr=0.002, accumulate=1, weights=weights, about=about, late={}, adapt=False, stem="stem",
-                   title=f"embedded mini {letter}")
+    return replace(STEM, name=f"mini-{letter}", seed=seed, minutes=minutes, muon_lr=0.006, adam_lr=0.002, accumulate=1, weights=weights, about=about, late={}, adapt=False,
+                   stem="stem", title=f"embedded mini {letter}")
 
 
 STEM = Spec("stem", 20, 114, dim=128, layers=4, heads=4, hidden=352, weights=LEARN, late=LATE, adapt=True, drill=0.4, prompt_weight=0.0, average=0.99, accumulate=2,
@@ -74,10 +74,10 @@ SPECS = {
         Spec("nano", 11, 11, dim=64, layers=3, heads=4, hidden=160, tied=True, weights=NANO, late=LATE, drill=0.3, prompt_weight=0.0, average=0.99, title="embedded nano"),
         STEM,  # no model of its own: the three minis grow apart from it
         mini("a", 21, ["sub", "reverse", "convert"]),
-        mini("b", 22, ["add", "sort", "count"]),
+        mini("b", 22, ["add", "sort"], minutes=5),
         mini("c", 23, ["mul", "compare", "upper", "read"]),
-        replace(STEM, name="base", seed=31, minutes=11, muon_lr=0.003, adam_lr=0.0015, grow_at=0.0, dim=192, layers=7, heads=6, hidden=512, stem="stem", late={}, title="embedded base"),
-        Spec("tools", 41, 192, dim=128, layers=5, heads=4, hidden=384, start_layers=4, grow_at=0.3, context=2048, family="tools", title="embedded tools", batch_tokens=4096,
+        replace(STEM, name="base", seed=31, minutes=12, muon_lr=0.004, adam_lr=0.002, grow_at=0.0, dim=192, layers=7, heads=6, hidden=512, stem="stem", late={}, title="embedded base"),
+        Spec("tools", 41, 196, dim=128, layers=5, heads=4, hidden=384, start_layers=4, grow_at=0.3, context=2048, family="tools", title="embedded tools", batch_tokens=4096,
              muon_lr=0.0055, adam_lr=0.002, prompt_weight=0.0, choice_weight=3.0, average=0.99),
     ]
 }

@@ -12,7 +12,7 @@ from ..skills.task import drilling
 from .classify import filled, kind_question
 from .everyday import Named, everyday
 from .repair import broken, hidden, no_call
-from .specialists import kept_back, specialists
+from .specialists import specialists
 from .tools import Tool, make_tool, sibling
 from .values import TEXTS, words_of
 
@@ -27,7 +27,7 @@ CHAT = [
     "Who won the {event}?", "Tell me something funny.", "Sing a song.", "Are you a robot?", "Nice to meet you.", "See you later!", "Bye!", "Sorry, what?", "Why?", "OK", "{made}", "{made} {word}", "Let us talk about {topic}.", "What is a {made}?",
 ]
 # How often training starts a conversation of each kind.
-WEIGHTS = {"call": 66, "repair": 9, "extract": 4, "kind": 2, "specialist": 16, "result": 2}
+WEIGHTS = {"call": 62, "repair": 8, "extract": 4, "kind": 2, "specialist": 22, "result": 2}
 TEST_KINDS = {"call": 200, "calls": 40, "none": 140, "repair": 100, "extract": 60, "kind": 70, "specialist": 60, "result": 30}
 
 
@@ -38,6 +38,11 @@ class Case:
     messages: list[dict]
     answer: str
     expected: list[dict] = field(default_factory=list)  # the calls, if there are any
+
+
+def kept_back(templates: list[str], held_out: bool) -> list[str]:
+    """Every fifth template is kept for tests."""
+    return templates[4::5] if held_out else [t for i, t in enumerate(templates) if i % 5 != 4]
 
 
 def close(a: Tool | Named, b: Tool | Named) -> bool:
@@ -193,12 +198,12 @@ def training_conversation(rng: Random, weights: dict[str, float] | None = None) 
         case = _with_tools(rng, kind, False)
         add(case)
         return case.tools, messages
-    brief = kind == "call" and rng.random() < 0.5  # many short questions on one list: finding the right tool takes most practice
+    brief = kind == "call" and rng.random() < 0.35  # many short questions on one list: finding the right tool takes most practice
     tools = offered(rng, False, brief)
     for _ in range(rng.choice([5, 6, 7]) if brief else turns):
         one = kind
         if kind == "call":
-            one = rng.choices(["call", "calls", "none"], [52, 0, 48] if brief else [55, 13, 32])[0]
+            one = rng.choices(["call", "calls", "none"], [52, 0, 48] if brief else [53, 17, 30])[0]
         case = ask(rng, one, tools, False, brief)
         add(case)
         if case.expected and one == "call" and rng.random() < 0.08:
