@@ -18,7 +18,7 @@ const tools: OpenAI.ChatCompletionTool[] = [
   },
 ];
 const messages: OpenAI.ChatCompletionMessageParam[] = [{ role: 'user', content: 'What is the weather in Paris?' }];
-const asked = await client.chat.completions.create({ model: 'embedded:tools', messages, tools, tool_choice: 'required' });
+const asked = await client.chat.completions.create({ model: 'embedded:tools', messages, tools });
 const call = asked.choices[0]?.message.tool_calls?.[0];
 if (asked.choices[0] === undefined || call?.type !== 'function') throw new Error('The model called no tool.');
 console.log(`${call.function.name}(${call.function.arguments})`);
