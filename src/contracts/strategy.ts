@@ -101,6 +101,7 @@ export interface MemberError {
   };
 }
 
+/** Models that other parts of Tutti use for their own work, and what strategies may do with them. */
 export interface StrategySettings {
   /** `interpreter.model`; null: none. */
   readonly interpreter: ModelId | null;

@@ -12,6 +12,7 @@ import { deferred } from '../lib/deferred.ts';
 import type { TestRunner } from './backend-contract-setup.ts';
 import { runScripted, type MemberAnswer, type MemberScript, type StrategyRun } from './strategy-runner.ts';
 
+/** What a strategy's author gives to the contract suite. */
 export interface StrategyContractSetup<C> {
   readonly definition: StrategyDefinition<C>;
   /** A config as a user would write it, that a question is answered with. */

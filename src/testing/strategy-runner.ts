@@ -43,6 +43,7 @@ export interface MemberCall {
   readonly index: number;
 }
 
+/** A run of a strategy with scripted members. */
 export interface StrategyRun {
   /** Targets by what they answer. Any other target fails with `model_not_found`. */
   readonly members: Readonly<Record<string, MemberScript>>;
