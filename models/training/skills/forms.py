@@ -97,5 +97,7 @@ def choose(rng: Random, task: Task, others: list[Task]) -> tuple[str, str]:
 
 def deciding(answer: str) -> list[int]:
     """Where in a judgement it is decided: at the verdict, and after each candidate whether it is the one."""
+    if " " not in answer:
+        return [0]
     lines = [i + 1 for i, letter in enumerate(answer) if letter == "\n"]
     return lines[1:] or [answer.rindex(" ") + 1]

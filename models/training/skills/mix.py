@@ -82,7 +82,7 @@ VERDICT_WEIGHT = 6.0  # what the letters of a judgement that decide count in the
 def conversation(rng: Random, made: Example, follow_up: float = 0.9) -> list[dict]:
     """The training form: with the answer, and sometimes further questions on the same context."""
     reply: dict = {"role": "assistant", "content": made.answer}
-    if made.skill in ("verify", "choose"):
+    if made.skill in ("verify", "choose") or made.answer in ("Yes.", "No."):
         reply["emphasis"] = (forms.deciding(made.answer), VERDICT_WEIGHT)
     messages = [*made.messages, reply]
     if made.more and rng.random() < follow_up:
