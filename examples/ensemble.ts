@@ -21,7 +21,7 @@ for (const model of ['best', 'chosen', 'all']) {
   const answer = await client.chat.completions.create({ model, messages });
   const { model_results, decisions } = (answer as typeof answer & { tutti: WireDetails }).tutti;
   console.log(`${model}: ${JSON.stringify(answer.choices[0]?.message.content)}`);
-  console.log(`  asked: ${Object.keys(model_results).join(', ')}`);
+  console.log(`  asked: ${Object.keys(model_results).toSorted().join(', ')}`);
   for (const { message } of decisions) console.log(`  ${message}`);
 }
 
