@@ -245,7 +245,8 @@ export class Pool implements AsyncDisposable {
     const backend = this.#options.backendOf(next);
     if (slot === undefined || backend.residency === 'remote' || this.#local.slot(next.id) !== undefined) return true;
     const options = await this.#budget.options(next, backend);
-    const staying = this.#local.slots.filter((other) => other === slot || this.#local.isPinned(other));
+    // What another swap keeps stays, too: two that both kept their old model would wait for each other's room for ever.
+    const staying = this.#local.slots.filter((other) => other === slot || other.guarded || this.#local.isPinned(other));
     return fitTogether({ limits: this.#budget.limits, staying: staying.map((one) => viewOf(one, true)), next, options });
   }
 
