@@ -1,24 +1,12 @@
 /** The part of the config that belongs to the arbiter and to conversations: schemas, and what their keys mean. */
 import { z } from 'zod';
-import { chatSettings } from '../contracts/chat.ts';
-import { memberConfig } from '../contracts/member.ts';
-
-const specialistSettings = chatSettings.pick({
-  temperature: true,
-  top_p: true,
-  top_k: true,
-  min_p: true,
-  max_tokens: true,
-  seed: true,
-  stop: true,
-  reasoning_effort: true,
-});
+import { memberConfig, memberSettings } from '../contracts/member.ts';
 
 /** A specialist: an id, or an object with a model or a capability. */
 export const specialistConfig = z
   .union([
     z.string().min(1),
-    specialistSettings
+    memberSettings
       .extend({
         /** An id, alias, orchestration or capability. */
         model: z.string().min(1).optional(),
