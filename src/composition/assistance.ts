@@ -3,7 +3,8 @@
  *
  *  1. `retry_with_changes`: the same again, after a wait, shorter, with a hint, or at another model
  *  2. `alternative_approach`: again with another approach, at another model where there is one
- *  3. `request_user_input`: the run waits for a person, whose reply goes with the request
+ *  3. `request_user_input`: the run waits for a person, whose reply goes with the request; not where the strategy goes on without
+ *     the member
  *  4. `rollback`, `change_phase`: the strategy's affair; the error carries the advice (`details.advice`)
  *
  * What was said already is never taken back: a member that fails after that is not helped. Each intervention is a decision of
@@ -25,6 +26,8 @@ export interface Assistance {
   readonly request: StrategyRequest;
   readonly signal: AbortSignal;
   readonly clock: Clock;
+  /** Whether a person may be asked. */
+  readonly mayAsk: boolean;
   /** Whether another intervention is allowed; counts it. */
   allowed(): boolean;
   diagnose(error: TuttiError, recentActions: readonly string[]): Promise<Diagnosis>;
@@ -68,7 +71,10 @@ export async function* assisted(first: AsyncIterable<Part>, help: Assistance): A
       const diagnosis = await help.diagnose(error, actions);
       const { action, arguments: advice } = diagnosis;
       actions.push(`${action}: ${error.message}`);
-      help.decided(`${help.target} failed (${error.code}): ${action}`, diagnosis);
+      const isPassedOver = action === 'request_user_input' && !help.mayAsk;
+      const what = isPassedOver ? `${action}, but it goes on without` : action;
+      help.decided(`${help.target} failed (${error.code}): ${what}`, diagnosis);
+      if (isPassedOver) throw error;
       const step = `${help.step}/help${number}`;
       switch (action) {
         case 'retry_with_changes':
@@ -85,7 +91,7 @@ export async function* assisted(first: AsyncIterable<Part>, help: Assistance): A
           break;
         case 'rollback':
         case 'change_phase':
-          throw error.with({ advice: { action, phase: diagnosis.changePhase ?? advice.to ?? null } });
+          throw error.with({ advice: { action, phase: diagnosis.changePhase ?? advice.to ?? null, cause: diagnosis.cause } });
         default:
           action satisfies never;
       }

@@ -15,6 +15,7 @@ import type { RouteDecision } from '../contracts/run.ts';
 import type { StrategyRequest, StrategySettings } from '../contracts/strategy.ts';
 import type { ModelId } from '../contracts/vocabulary.ts';
 import { TuttiError } from '../errors/error.ts';
+import type { MemberPlace } from '../host/strategy-host.ts';
 import { Channel } from '../lib/channel.ts';
 import type { Registry } from '../registry/registry.ts';
 import type { Open } from '../router/attempt.ts';
@@ -108,19 +109,24 @@ export class Calls {
     yield* dispatch(await described);
   }
 
-  /** A member's call: a step of its own below the orchestration's, with the attempts of the dispatcher below it. */
+  /**
+   * A member's call: a step of its own below the orchestration's, with the attempts of the dispatcher below it. `place`: a name
+   * alone for calls that are no strategy's.
+   */
   async *member(
     scope: RunScope,
     target: string,
     request: StrategyRequest,
     options: CallOptions,
-    name: string,
+    place: MemberPlace | string,
   ): AsyncGenerator<Part> {
     const { step } = options;
+    const own = typeof place === 'string' ? { name: place, optional: false, phases: [] } : place;
+    const { name } = own;
     const now = (): number => this.#options.clock.now();
     yield { type: 'step-start', step, parent: parentOf(step), kind: 'member', name, model: null, at: now() };
     try {
-      yield* this.#helped(scope, this.#routed(scope, target, request, options), { target, request, options, name });
+      yield* this.#helped(scope, this.#routed(scope, target, request, options), { target, request, options, ...own });
       yield { type: 'step-end', step, outcome: 'completed', at: now() };
     } catch (thrown) {
       const error = TuttiError.from(thrown);
@@ -161,9 +167,9 @@ export class Calls {
   #helped(
     scope: RunScope,
     parts: AsyncIterable<Part>,
-    call: { target: string; request: StrategyRequest; options: CallOptions; name: string },
+    call: { target: string; request: StrategyRequest; options: CallOptions } & MemberPlace,
   ): AsyncIterable<Part> {
-    const { target, request, options, name } = call;
+    const { target, request, options, name, optional, phases } = call;
     const { maxInterventions, model } = this.#options.failures();
     // Help is not helped, and what the interpreter asks is its own affair.
     if (maxInterventions === 0 || options.step.includes('/help') || options.step.includes(INTERPRETER_STEP)) return parts;
@@ -177,8 +183,10 @@ export class Calls {
       request,
       signal,
       clock: this.#options.clock,
+      mayAsk: !optional,
       allowed: () => scope.interventions++ < maxInterventions,
-      diagnose: (error, recentActions) => failures.diagnose({ phase: name, error, recentActions, signal }),
+      diagnose: (error, recentActions) =>
+        failures.diagnose({ phase: name, error, recentActions, signal, ...(phases.length > 0 && { state: { phases } }) }),
       call: (at, to, changed) => this.member(scope, to, changed, { ...options, step: at }, 'help'),
       another: () => findModels(scope.snapshot, { ...scope.request, requestedBy: target }, 'text_generation', 1)[0] ?? null,
       askUser: (at, question) => {

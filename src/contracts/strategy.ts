@@ -46,6 +46,11 @@ export interface ChildOptions {
   readonly role?: string;
   /** False: its confidence is not needed, so that no probabilities are computed. Default true. */
   readonly confidence?: boolean;
+  /**
+   * True: the strategy goes on without it. Failure assistance may still help it, but does not pause the run to ask a person
+   * about it. Default false.
+   */
+  readonly optional?: boolean;
 }
 
 /** What a strategy is given: its config, the request, and `call`, its only effect. */
@@ -61,8 +66,9 @@ export interface StrategyContext<C> {
    */
   call<O extends Operation>(key: string, target: string, request: StrategyRequest<O>, options?: ChildOptions): ChildRun;
   /**
-   * What this finished call gave is of no use: when the strategy runs again, the call is made again. For a run that fails by it
-   * and may be resumed.
+   * What this ended call gave is of no use. When the strategy runs again, the call is made again: for a run that fails by it and
+   * may be resumed. And the key may be used again in this run: for going back to an earlier call; it then is another step
+   * (`key.anew1`), whose result takes the place of the one before.
    */
   forget(key: string): void;
   /** What is known of a model, alias (its first model) or orchestration; null for capabilities, `auto`, and names that nothing has. */
@@ -95,10 +101,17 @@ export interface MemberError {
   readonly message: string;
   readonly retryable: boolean;
   /** What failure assistance says that the strategy should do; a strategy that cannot goes on as without it. */
-  readonly advice?: {
-    readonly action: 'rollback' | 'change_phase';
-    /** The phase or step meant. */ readonly phase: string | null;
-  };
+  readonly advice?: FailureAdvice;
+}
+
+/** What failure assistance leaves to the strategy. */
+export interface FailureAdvice {
+  /** `rollback`: go back to an earlier phase. `change_phase`: go on with another. */
+  readonly action: 'rollback' | 'change_phase';
+  /** The phase or step meant, one of `StrategyDescription.phases` if the adviser is right; null: none was named. */
+  readonly phase: string | null;
+  /** What went wrong, in words for a model. */
+  readonly cause: string;
 }
 
 /** Models that other parts of Tutti use for their own work, and what strategies may do with them. */
@@ -118,6 +131,11 @@ export interface StrategyDescription {
   /** Names by which a call may choose among members (`CallOverrides.members`) beside those of `members`. */
   readonly names?: readonly string[];
   readonly operations: readonly string[];
+  /**
+   * What advice on a failure may name: stages, roles, phases, in their order. Without them a `rollback` or `change_phase` has no
+   * meaning here. Default none.
+   */
+  readonly phases?: readonly string[];
   /** Whether the answer is one member's own, so that its token probabilities can be given. Default false. */
   readonly singleAuthor?: boolean;
 }

@@ -11,16 +11,38 @@ export interface JournalEntry {
   readonly ms: number;
 }
 
+/** A journal at one moment, as plain data. */
+export interface JournalState {
+  readonly entries: readonly (readonly [step: StepPath, entry: JournalEntry])[];
+  readonly replies: readonly (readonly [step: StepPath, reply: string])[];
+  /** How often calls were begun anew. */
+  readonly anew: readonly (readonly [step: StepPath, times: number])[];
+}
+
 /**
  * The finished calls of a run by their steps, and the replies of a person. Running the strategies again with it replays
  * what is in it, which is how a run goes on after a pause and after a failure.
  */
 export class Journal {
-  readonly #entries = new Map<StepPath, JournalEntry>();
-  readonly #replies = new Map<StepPath, string>();
+  readonly #entries: Map<StepPath, JournalEntry>;
+  readonly #replies: Map<StepPath, string>;
+  readonly #times: Map<StepPath, number>;
 
+  /** Default: an empty one. */
+  constructor({ entries, replies, anew }: JournalState = { entries: [], replies: [], anew: [] }) {
+    this.#entries = new Map(entries);
+    this.#replies = new Map(replies);
+    this.#times = new Map(anew);
+  }
+
+  /** Finished calls and replies: what would be lost with it. */
   get size(): number {
-    return this.#entries.size;
+    return this.#entries.size + this.#replies.size;
+  }
+
+  /** As it is now: what is recorded later does not change it. */
+  state(): JournalState {
+    return { entries: [...this.#entries], replies: [...this.#replies], anew: [...this.#times] };
   }
 
   entry(step: StepPath): JournalEntry | undefined {
@@ -29,12 +51,22 @@ export class Journal {
 
   /** What is below the step is in its entry, and no longer needed by itself. */
   record(step: StepPath, entry: JournalEntry): void {
-    for (const other of this.#entries.keys()) if (other.startsWith(`${step}/`)) this.#entries.delete(other);
+    this.forget(step);
     this.#entries.set(step, entry);
   }
 
+  /** With all that is below it. */
   forget(step: StepPath): void {
-    this.#entries.delete(step);
+    for (const other of this.#entries.keys()) if (other === step || other.startsWith(`${step}/`)) this.#entries.delete(other);
+  }
+
+  /** How often the call was begun anew in the same run of its strategy: it is then another step. */
+  timesAnew(step: StepPath): number {
+    return this.#times.get(step) ?? 0;
+  }
+
+  beginAnew(step: StepPath): void {
+    this.#times.set(step, this.timesAnew(step) + 1);
   }
 
   reply(step: StepPath): string | undefined {

@@ -27,10 +27,20 @@ import { Journal } from './journal.ts';
 import { MemberRun } from './member-run.ts';
 import { seeded } from './seeded-random.ts';
 
+/** What a member is in the orchestration that calls it. */
+export interface MemberPlace {
+  /** Its role, as traces name it. */
+  readonly name: string;
+  /** The orchestration goes on without it when it fails. */
+  readonly optional: boolean;
+  /** What advice on its failure may name as the phase to go to, see `StrategyDescription.phases`. */
+  readonly phases: readonly string[];
+}
+
 /** What the host needs of the world, beside what it is told for each run. */
 export interface HostEffects {
   /** Calls a member below the strategy's step. */
-  callMember(target: string, request: StrategyRequest, options: CallOptions, name: string): AsyncIterable<Part>;
+  callMember(target: string, request: StrategyRequest, options: CallOptions, place: MemberPlace): AsyncIterable<Part>;
   describe(target: string): ModelDescriptor | null;
   find(capability: Capability, count: number): readonly ModelId[];
   /** Each report of the strategy, and each child's result when it has ended. */
@@ -106,6 +116,9 @@ class StrategyHost implements StrategyContext<unknown> {
   readonly #children = new Map<string, MemberRun>();
   readonly #shown = new Map<string, unknown>();
   readonly #questions = new Set<string>();
+  /** Keys that may be called anew. */
+  readonly #forgotten = new Set<string>();
+  readonly #phases: readonly string[];
 
   constructor(run: StrategyRunOptions, stop: LinkedAbort, emit: (part: Part) => void) {
     this.#run = run;
@@ -115,6 +128,7 @@ class StrategyHost implements StrategyContext<unknown> {
     this.signal = stop.signal;
     this.overrides = run.overrides ?? {};
     this.random = seeded(run.seed);
+    this.#phases = run.definition.describe(run.config as never).phases ?? []; // its config is what its schema gave
   }
 
   get config(): unknown {
@@ -138,20 +152,17 @@ class StrategyHost implements StrategyContext<unknown> {
   readonly find = (capability: Capability, count: number): readonly ModelId[] => this.#run.effects.find(capability, count);
 
   readonly call = (key: string, target: string, request: StrategyRequest, options: ChildOptions = {}): ChildRun => {
-    const { definition, effects, clock, tellContent = false } = this.#run;
-    if (this.#children.has(key)) {
-      throw new TuttiError('internal_error', `The strategy ${definition.strategy} used the step key ${key} twice.`);
-    }
+    const { effects, clock, tellContent = false } = this.#run;
     const own = this.#run.options.step;
-    const step = childStep(own, key);
+    const step = this.#stepFor(key);
+    const place = { name: options.role ?? key, optional: options.optional ?? false, phases: this.#phases };
     const child = new MemberRun({
       key,
       role: options.role ?? key,
       target,
       step,
       own,
-      start: (signal) =>
-        effects.callMember(target, request, this.#optionsFor(step, options, request, signal), options.role ?? key),
+      start: (signal) => effects.callMember(target, request, this.#optionsFor(step, options, request, signal), place),
       signals: options.signal === undefined ? [this.signal] : [this.signal, options.signal],
       timeoutMs: options.timeoutMs,
       trace: this.#emit,
@@ -179,7 +190,29 @@ class StrategyHost implements StrategyContext<unknown> {
     return { ...this.#run.options, step, signal, wantsConfidence: confidence && operation === 'chat' };
   }
 
-  readonly forget = (key: string): void => this.#journal.forget(childStep(this.#run.options.step, key));
+  readonly forget = (key: string): void => {
+    const child = this.#children.get(key);
+    if (child === undefined) return;
+    if (child.isWorking) {
+      throw new TuttiError('internal_error', `The strategy ${this.#run.definition.strategy} forgot ${key}, which is at work.`);
+    }
+    this.#journal.forget(child.step);
+    this.#shown.delete(key);
+    this.#forgotten.add(key);
+  };
+
+  /** The first time the key itself. A call that is made anew in the same run is another step, also when the run is run again. */
+  #stepFor(key: string): StepPath {
+    const step = childStep(this.#run.options.step, key);
+    if (this.#children.has(key)) {
+      if (!this.#forgotten.delete(key)) {
+        throw new TuttiError('internal_error', `The strategy ${this.#run.definition.strategy} used the step key ${key} twice.`);
+      }
+      this.#journal.beginAnew(step);
+    }
+    const times = this.#journal.timesAnew(step);
+    return times === 0 ? step : `${step}.anew${times}`;
+  }
 
   readonly report = (report: StrategyReport): void => {
     if (report.type === 'result') {

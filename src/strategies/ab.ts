@@ -69,16 +69,17 @@ async function* run(context: StrategyContext<AbConfig>): AsyncGenerator<Part> {
   const order =
     named !== undefined && arms.every(({ weight }) => weight === 0) ? arms : rankArms(who ?? String(context.random()), arms);
   const failures: FailedMember[] = [];
-  for (const arm of order) {
+  for (const [i, arm] of order.entries()) {
     const name = armName(arm);
     context.report({
       type: 'decision',
       message: `arm ${name} (${who === null ? 'by chance' : `by ${settings.sticky}`})`,
       data: { arm: name, use: arm.use, sticky: who !== null, afterFailure: failures.length > 0 },
     });
+    const optional = settings.fallback && i < order.length - 1;
     let said = false;
     try {
-      for await (const part of context.call(name, arm.use, context.request)) {
+      for await (const part of context.call(name, arm.use, context.request, { optional })) {
         said ||= isContent(part);
         yield part;
       }

@@ -16,7 +16,7 @@ import type { Confidence } from '../contracts/confidence.ts';
 import { inputForMember, namesOf } from '../contracts/member.ts';
 import type { ChildAnswer } from '../contracts/orchestrated.ts';
 import type { Part } from '../contracts/part.ts';
-import { partsOf, type StrategyContext, type StrategyDefinition } from '../contracts/strategy.ts';
+import { partsOf, type ChildOptions, type StrategyContext, type StrategyDefinition } from '../contracts/strategy.ts';
 import { TuttiError } from '../errors/error.ts';
 import { allMembersFailed, type FailedMember } from '../errors/members.ts';
 import { inOrderOfEnd } from '../lib/in-order-of-end.ts';
@@ -55,9 +55,12 @@ async function poll(
 ): Promise<{ counted: Count; failures: FailedMember[] }> {
   const { timeout_seconds: limit } = context.config;
   const stop = new AbortController();
-  const calls = voters.map(({ key, target, request }) =>
-    context.call(key, target, request, { signal: stop.signal, ...(limit !== undefined && { timeoutMs: limit * 1000 }) }).answer(),
-  );
+  const options: ChildOptions = {
+    signal: stop.signal,
+    optional: voters.length > 1,
+    ...(limit !== undefined && { timeoutMs: limit * 1000 }),
+  };
+  const calls = voters.map(({ key, target, request }) => context.call(key, target, request, options).answer());
   const votes: (Vote | undefined)[] = voters.map(() => undefined);
   const failures: FailedMember[] = [];
   const open = new Set(voters);
@@ -161,7 +164,7 @@ async function askJudge(
   };
   try {
     const input = inputForMember(plain, judge);
-    return await context.call(key, judge.model, { operation: 'chat', input }, { role: 'judge' }).answer();
+    return await context.call(key, judge.model, { operation: 'chat', input }, { role: 'judge', optional: true }).answer();
   } catch (thrown) {
     context.rethrow(thrown);
     return null; // its result tells why

@@ -118,7 +118,9 @@ async function select(context: Context, aggregator: Member, panel: Panel): Promi
   const request = chatFor(forJudge(context.request.input as ChatInput, prompt), aggregator);
   let reply: ChildAnswer;
   try {
-    reply = await context.call(aggregatorKey(context), aggregator.model, request, { role: 'aggregator' }).answer();
+    reply = await context
+      .call(aggregatorKey(context), aggregator.model, request, { role: 'aggregator', optional: true })
+      .answer();
   } catch (thrown) {
     return decide(context, `the aggregator failed (${context.rethrow(thrown).code}): the best is taken`);
   }
@@ -155,7 +157,7 @@ async function* synthesize(context: Context, aggregator: Member, panel: Panel): 
   const input = context.request.input as ChatInput;
   const prompt = synthesisPrompt(questionOf(context.request), panel);
   const request = chatFor({ ...input, messages: asking(input.messages, prompt) }, aggregator);
-  const child = context.call(aggregatorKey(context), aggregator.model, request, { role: 'aggregator' });
+  const child = context.call(aggregatorKey(context), aggregator.model, request, { role: 'aggregator', optional: true });
   let said = false;
   try {
     for await (const part of child) {

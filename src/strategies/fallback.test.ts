@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { TuttiError } from '../errors/error.ts';
 import { strategyContract } from '../testing/strategy-contract.ts';
-import { runScripted } from '../testing/strategy-runner.ts';
+import { runScripted, type MemberAnswer } from '../testing/strategy-runner.ts';
 import { fallbackStrategy } from './fallback.ts';
 
 const config = { strategy: 'fallback', members: ['a', 'b', 'c'] };
@@ -46,6 +46,19 @@ describe('fallback', () => {
       overrides: { members: ['c', 'b'] },
     });
     expect(calls.map(({ target }) => target)).toEqual(['c', 'b']);
+  });
+
+  it('goes on with the member that failure assistance names', async () => {
+    const advised = (action: string, phase: string | null): MemberAnswer => ({
+      error: new TuttiError('upstream_error', 'ill', { details: { advice: { action, phase, cause: 'it is overloaded' } } }),
+    });
+    const asked = async (a: MemberAnswer): Promise<string[]> => {
+      const { calls } = await runScripted(fallbackStrategy, config, { members: { a, b: 'b', c: { error: ill } } });
+      return calls.map(({ target }) => target);
+    };
+    expect(await asked(advised('change_phase', 'Ask c.'))).toEqual(['a', 'c', 'b']);
+    expect(await asked(advised('change_phase', 'nobody'))).toEqual(['a', 'b']);
+    expect(await asked(advised('rollback', 'c'))).toEqual(['a', 'b']);
   });
 
   it('refuses names of nobody', async () => {

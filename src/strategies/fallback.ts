@@ -1,8 +1,9 @@
 /**
  * `fallback`: the members in order; the first that can answer does. A member that fails before it has said anything is
- * followed by the next; once content has been passed on, its failure is the run's, because deltas are never taken back.
+ * followed by the next, or by the one that failure assistance names (`change_phase`); once content has been passed on, its failure is the run's, because deltas are never taken back.
  */
 import { z } from 'zod';
+import { readPick } from '../answers/choice.ts';
 import { memberConfig, memberKeys, namesOf, requestFor, takingPart, targetsOf } from '../contracts/member.ts';
 import { isContent, type Part } from '../contracts/part.ts';
 import type { StrategyContext, StrategyDefinition } from '../contracts/strategy.ts';
@@ -20,6 +21,7 @@ export const fallbackStrategy: StrategyDefinition<FallbackConfig> = {
   describe: ({ members }) => ({
     members: targetsOf(members),
     names: namesOf(members),
+    phases: memberKeys(members),
     operations: ['chat', 'embed'],
     singleAuthor: true,
   }),
@@ -29,19 +31,28 @@ export const fallbackStrategy: StrategyDefinition<FallbackConfig> = {
 async function* run(context: StrategyContext<FallbackConfig>): AsyncGenerator<Part> {
   const members = takingPart(context.config.members, context.overrides.members);
   const keys = memberKeys(members);
+  const open = members.map((member, i) => ({ member, key: keys[i]! })); // one key a member
   const failures: FailedMember[] = [];
-  for (const [i, member] of members.entries()) {
-    const key = keys[i]!; // one key a member
+  for (let next = open.shift(); next !== undefined; next = open.shift()) {
+    const { member, key } = next;
     let said = false;
     try {
-      for await (const part of context.call(key, member.model, requestFor(context.request, member))) {
+      const optional = open.length > 0;
+      for await (const part of context.call(key, member.model, requestFor(context.request, member), { optional })) {
         said ||= isContent(part);
         yield part;
       }
       return;
     } catch (thrown) {
       if (said) throw thrown;
-      failures.push({ member: key, ...context.rethrow(thrown) });
+      const { advice, ...error } = context.rethrow(thrown);
+      failures.push({ member: key, ...error });
+      if (advice?.action !== 'change_phase' || advice.phase === null) continue;
+      const names = open.map((other) => other.key);
+      const [advised] = open.splice(readPick(advice.phase, names) ?? open.length, 1);
+      if (advised === undefined) continue;
+      open.unshift(advised);
+      context.report({ type: 'decision', message: `goes on with ${advised.key}: ${advice.cause}` });
     }
   }
   throw allMembersFailed(failures);

@@ -3,7 +3,13 @@ import type { Confidence } from '../contracts/confidence.ts';
 import { TuttiError } from '../errors/error.ts';
 import { strategyContract } from '../testing/strategy-contract.ts';
 import { FakeClock } from '../testing/fake-clock.ts';
-import { runScripted, type MemberScript, type StrategyOutcome, type StrategyRun } from '../testing/strategy-runner.ts';
+import {
+  runScripted,
+  type MemberAnswer,
+  type MemberScript,
+  type StrategyOutcome,
+  type StrategyRun,
+} from '../testing/strategy-runner.ts';
 import { readScore } from './handoff/certainty.ts';
 import { handoffStrategy } from './handoff.ts';
 
@@ -49,6 +55,18 @@ describe('handoff', () => {
     const outcome = await ask({}, { small: { text: '42', confidence: 0.7 } });
     expect([outcome.text, targets(outcome), outcome.confidence?.score]).toEqual(['42', ['small'], 0.7]);
     expect(outcome.decisions[0]?.message).toBe('small is sure enough: 0.70 (logprobs), 0.7 is asked for');
+  });
+
+  it('hands over to the member that failure assistance names, and nobody is asked again', async () => {
+    const advised = (action: string, phase: string | null): MemberAnswer => ({
+      error: new TuttiError('upstream_error', 'ill', { details: { advice: { action, phase, cause: 'it is too hard' } } }),
+    });
+    const unsure = { text: '41', confidence: 0.1 };
+    const outcome = await ask({}, { small: advised('change_phase', 'large'), middle: '42', large: unsure });
+    expect(targets(outcome)).toEqual(['small', 'large', 'middle']);
+    expect(outcome.decisions[0]?.message).toBe('goes on with large: it is too hard');
+    const back = await ask({}, { small: unsure, middle: advised('rollback', 'small'), large: '42' });
+    expect([back.text, targets(back)]).toEqual(['42', ['small', 'middle', 'large']]);
   });
 
   it('hands over strictly below the threshold', async () => {

@@ -5,18 +5,28 @@
  *
  * By agreement, the first two members are asked at once: what they both say is given, else the next is asked.
  *
+ * A member that failure assistance names after another has failed (`change_phase`) comes next.
+ *
  * When the last member fails, or nobody comes after two that disagree, the surest answer so far is given; of equally sure ones the
  * latest. With `prefer: surest` the last member is judged like the others, and the surest of all is given.
  */
+import { readPick } from '../answers/choice.ts';
 import { adjust } from '../answers/confidence.ts';
 import { asText, draftPrompt } from '../answers/framing.ts';
 import { asking } from '../contracts/asking.ts';
 import type { ChatInput } from '../contracts/chat.ts';
 import type { Confidence } from '../contracts/confidence.ts';
-import { chatFor, namesOf, targetsOf } from '../contracts/member.ts';
+import { chatFor, memberKeys, namesOf, targetsOf } from '../contracts/member.ts';
 import type { ChildAnswer } from '../contracts/orchestrated.ts';
 import { isContent, type Part } from '../contracts/part.ts';
-import { partsOf, questionOf, type ChildRun, type StrategyContext, type StrategyDefinition } from '../contracts/strategy.ts';
+import {
+  partsOf,
+  questionOf,
+  type ChildRun,
+  type FailureAdvice,
+  type StrategyContext,
+  type StrategyDefinition,
+} from '../contracts/strategy.ts';
 import { allMembersFailed, type FailedMember } from '../errors/members.ts';
 import { agreementOf, certaintyOf, isEmpty, type Attempt } from './handoff/certainty.ts';
 import { handoffConfig, isByAgreement, type HandoffConfig } from './handoff/config.ts';
@@ -33,6 +43,7 @@ export const handoffStrategy: StrategyDefinition<HandoffConfig> = {
       ...(capability === undefined ? [] : [capability]),
     ],
     names: namesOf(members),
+    phases: memberKeys(members),
     operations: ['chat'],
     singleAuthor: true,
   }),
@@ -43,23 +54,46 @@ export const handoffStrategy: StrategyDefinition<HandoffConfig> = {
 interface Climb {
   readonly attempts: Attempt[];
   readonly failures: FailedMember[];
+  /** The member that failure assistance wants next, in its words, and why. */
+  advice: FailureAdvice | null;
 }
 
 async function* run(context: Context): AsyncGenerator<Part> {
-  const climb: Climb = { attempts: [], failures: [] };
-  const levels = levelsOf(ladderOf(context), context.config);
-  for (const [i, rungs] of levels.entries()) {
+  const climb: Climb = { attempts: [], failures: [], advice: null };
+  const open = levelsOf(ladderOf(context), context.config);
+  for (let rungs = open.shift(); rungs !== undefined; rungs = open.shift()) {
     const [last] = rungs;
-    if (i === levels.length - 1 && rungs.length === 1 && last !== undefined && context.config.prefer === 'last') {
+    if (open.length === 0 && rungs.length === 1 && last !== undefined && context.config.prefer === 'last') {
       if (yield* stream(context, last, climb)) return;
       break;
     }
-    const tried = await Promise.all(rungs.map((rung) => attempt(context, rung, climb)));
+    const isLast = open.length === 0 && rungs.length === 1;
+    const tried = await Promise.all(rungs.map((rung) => attempt(context, rung, climb, isLast)));
     climb.attempts.push(...tried.filter((one) => one !== null));
     const accepted = await accept(context, climb, tried.at(-1) ?? null);
     if (accepted !== null) return yield* partsOf(accepted.answer, context.options.step, accepted.confidence);
+    followAdvice(context, climb, open);
   }
   yield* settle(context, climb);
+}
+
+/** Who is named comes next, the others after. */
+function followAdvice(context: Context, climb: Climb, open: Rung[][]): void {
+  const { advice } = climb;
+  climb.advice = null;
+  if (advice?.action !== 'change_phase' || advice.phase === null) return;
+  const names = open.map(([rung]) => rung?.key ?? '');
+  const [advised] = open.splice(readPick(advice.phase, names) ?? open.length, 1);
+  if (advised === undefined) return;
+  open.unshift(advised);
+  decide(context, `goes on with ${advised.map(({ key }) => key).join(', ')}: ${advice.cause}`);
+}
+
+/** Told to `climb`; what is advised is heard when nobody else is at work. */
+function failed(context: Context, { key }: Rung, climb: Climb, thrown: unknown): void {
+  const { advice, ...error } = context.rethrow(thrown);
+  climb.failures.push({ member: key, ...error });
+  climb.advice ??= advice ?? null;
 }
 
 /** Who is asked at once: by agreement the first two, else one after the other. */
@@ -68,10 +102,16 @@ function levelsOf(rungs: readonly Rung[], config: HandoffConfig): Rung[][] {
   return [rungs.slice(0, 2), ...rungs.slice(2).map((rung) => [rung])];
 }
 
-function callOf(context: Context, { key, member }: Rung, { attempts }: Climb, isLast: boolean): ChildRun {
+function callOf(
+  context: Context,
+  { key, member }: Rung,
+  { attempts }: Climb,
+  { isLast, streams }: { readonly isLast: boolean; readonly streams: boolean },
+): ChildRun {
   const { confidence: source, timeout_seconds: limit } = context.config;
   return context.call(key, member.model, chatFor(withDraft(context, attempts), member), {
-    confidence: isLast || (source !== 'self_report' && source !== 'verifier'),
+    confidence: streams || (source !== 'self_report' && source !== 'verifier'),
+    optional: !isLast || attempts.some(({ answer }) => !isEmpty(answer)),
     ...(limit !== undefined && { timeoutMs: limit * 1000 }),
   });
 }
@@ -84,12 +124,12 @@ function withDraft({ request, config }: Context, attempts: readonly Attempt[]): 
   return { ...input, messages: asking(input.messages, draftPrompt(questionOf(request), asText(draft))) };
 }
 
-async function attempt(context: Context, rung: Rung, climb: Climb): Promise<Attempt | null> {
+async function attempt(context: Context, rung: Rung, climb: Climb, isLast: boolean): Promise<Attempt | null> {
   let answer: ChildAnswer;
   try {
-    answer = await callOf(context, rung, climb, false).answer();
+    answer = await callOf(context, rung, climb, { isLast, streams: false }).answer();
   } catch (thrown) {
-    climb.failures.push({ member: rung.key, ...context.rethrow(thrown) });
+    failed(context, rung, climb, thrown);
     return null;
   }
   return { rung, answer, confidence: await certaintyOf(context, rung, answer) };
@@ -139,7 +179,7 @@ function decide(context: Context, message: string, data?: Readonly<Record<string
 
 /** The last member's answer, as it comes. False when there was none. */
 async function* stream(context: Context, rung: Rung, climb: Climb): AsyncGenerator<Part, boolean> {
-  const child = callOf(context, rung, climb, true);
+  const child = callOf(context, rung, climb, { isLast: true, streams: true });
   let said = false;
   try {
     for await (const part of child) {
@@ -151,7 +191,7 @@ async function* stream(context: Context, rung: Rung, climb: Climb): AsyncGenerat
     return true;
   } catch (thrown) {
     if (said) throw thrown;
-    climb.failures.push({ member: rung.key, ...context.rethrow(thrown) });
+    failed(context, rung, climb, thrown);
     return false;
   }
 }

@@ -484,3 +484,67 @@ describe('unavailableTools', () => {
     expect(unavailableTools(calls, {}, undefined)).toEqual([]);
   });
 });
+
+describe('advice on a failure in a phase', () => {
+  const advised = (action: string, phase: string | null = null): MemberAnswer => ({
+    error: new TuttiError('upstream_error', 'ill', { details: { advice: { action, phase, cause: 'no date is known' } } }),
+  });
+  const steps = ({ calls }: StrategyOutcome): unknown[] => calls.map(({ options }) => options.step.split('/').at(-1));
+  const asked = ({ calls }: StrategyOutcome, step: string): unknown =>
+    calls.find(({ options }) => options.step.endsWith(`/${step}`))?.input.messages.at(-1)?.content;
+  const notes = { context: ['notes'] };
+
+  it('sends the run back from the reasoning to the context, which is told what is missing', async () => {
+    for (const advice of [advised('rollback'), advised('rollback', 'the context phase'), advised('change_phase', 'context')]) {
+      const outcome = await ask(notes, { notes: ['It is late.', 'It is Friday.'], thinker: [advice, '42'] });
+      expect([outcome.text, steps(outcome)]).toEqual([
+        '42',
+        ['context.notes', 'reasoning', 'context.notes.anew1', 'reasoning.anew1', 'verification'],
+      ]);
+      expect(asked(outcome, 'context.notes.anew1')).toBe('40 + 2?\n\nThe reasoning failed with it: no date is known');
+      expect(asked(outcome, 'reasoning.anew1')).toBe('Context:\nIt is Friday.\n\nQuestion: 40 + 2?');
+      expect(outcome.decisions).toMatchObject([
+        {
+          message: 'goes back from reasoning to context: no date is known',
+          data: { action: 'rollback', from: 'reasoning', to: 'context' },
+        },
+      ]);
+    }
+  });
+
+  it('sends the run back from the verification to the reasoning', async () => {
+    const outcome = await ask(notes, { thinker: ['41', '42'], checker: [advised('rollback'), 'Yes.'] });
+    expect([outcome.text, steps(outcome)]).toEqual([
+      '42',
+      ['context.notes', 'reasoning', 'verification', 'reasoning.anew1', 'verification.anew1'],
+    ]);
+    expect(asked(outcome, 'reasoning.anew1')).toContain(
+      'Draft answer: 41\nReview: The verification failed with it: no date is known',
+    );
+    expect(outcome.results.verification?.content).toMatchObject({ verdict: 'approved' });
+  });
+
+  it('names the member of the reasoning that comes next', async () => {
+    const outcome = await ask(
+      { ...notes, reasoning: ['thinker', 'spare', 'checker'] },
+      { thinker: advised('change_phase', 'checker'), checker: 'Yes.' },
+    );
+    expect(steps(outcome)).toEqual(['context.notes', 'reasoning', 'reasoning#3', 'verification']);
+  });
+
+  it('is followed once', async () => {
+    const outcome = await ask({ ...notes, reasoning: 'thinker' }, { thinker: advised('rollback') });
+    expect([outcome.error?.code, steps(outcome)]).toEqual([
+      'all_members_failed',
+      ['context.notes', 'reasoning', 'context.notes.anew1', 'reasoning.anew1'],
+    ]);
+  });
+
+  it('has no meaning where nothing comes before, or the answer is out already', async () => {
+    const first = await ask({ context: [], reasoning: 'thinker' }, { thinker: advised('rollback') });
+    expect(steps(first)).toEqual(['reasoning']);
+    const kept = await ask({ ...notes, on_reject: 'keep' }, { checker: advised('rollback') });
+    expect([kept.text, steps(kept)]).toEqual(['42', ['context.notes', 'reasoning', 'verification']]);
+    expect(kept.decisions.at(-1)?.message).toBe('the answer is given without the verification');
+  });
+});

@@ -3,6 +3,8 @@
  * confidence and conflicts. Each phase has its time. What a source does not give in time is done without; without a verifier's
  * word the answer is given as it is; only without a reasoning model is there none.
  *
+ * When a phase fails, failure assistance may name another member of the reasoning, or send the run back to the phase before, once.
+ *
  * The answer streams when nothing can take its place: without a verification, or when a rejected answer is kept.
  *
  * Its confidence is its author's, changed by these rules in this order: an approval is an agreement of all, and raises it; where author
@@ -16,14 +18,13 @@ import type { Confidence } from '../contracts/confidence.ts';
 import { namesOf, targetsOf } from '../contracts/member.ts';
 import type { Part } from '../contracts/part.ts';
 import { partsOf, type StrategyContext, type StrategyDefinition } from '../contracts/strategy.ts';
-import { allMembersFailed, type FailedMember } from '../errors/members.ts';
 import { phasedConfig, type PhasedConfig } from './phased/config.ts';
 import { reportsError, unavailableTools } from './phased/findings.ts';
-import { gather, type Gathered } from './phased/gathering.ts';
+import type { Gathered } from './phased/gathering.ts';
 import { planOf } from './phased/plan.ts';
-import { reason, taskOf, type Reasoned } from './phased/reasoning.ts';
+import type { Reasoned } from './phased/reasoning.ts';
 import type { Checked } from './phased/checking.ts';
-import { verify } from './phased/verification.ts';
+import { Work } from './phased/work.ts';
 
 type Context = StrategyContext<PhasedConfig>;
 
@@ -35,6 +36,12 @@ export const phasedStrategy: StrategyDefinition<PhasedConfig> = {
     return {
       members: targetsOf(all),
       names: namesOf(all),
+      phases: [
+        ...(context.length > 0 ? ['context'] : []),
+        'reasoning',
+        ...(verification === undefined ? [] : ['verification']),
+        ...(reasoning.length > 1 ? reasoning.map(({ name, model }) => name ?? model) : []),
+      ],
       operations: ['chat'],
       singleAuthor: verification === undefined || on_reject !== 'correct',
     };
@@ -45,16 +52,8 @@ export const phasedStrategy: StrategyDefinition<PhasedConfig> = {
 async function* run(context: Context): AsyncGenerator<Part> {
   const { step } = context.options;
   const plan = planOf(context);
-  const gathered = await gather(context, plan);
-  const task = taskOf(context, gathered);
-  const failures: FailedMember[] = [...gathered.failures];
   const streams = plan.verifier === null || context.config.on_reject === 'keep';
-  const reasoned = yield* reason(context, plan.reasoning, task, { limit: plan.limits.reasoning, streams, failures });
-  if (reasoned === null) throw allMembersFailed(failures, 'No model for the reasoning could answer');
-  const checked: Checked =
-    plan.verifier === null
-      ? { answer: reasoned.answer, verdict: null, verifier: null }
-      : await verify(context, plan, plan.verifier, task, reasoned);
+  const { gathered, reasoned, checked } = yield* new Work(context, plan, { streams }).run();
   const confidence = conclude(context, gathered, reasoned, checked);
   if (!streams) return yield* partsOf(checked.answer, step, confidence);
   yield { type: 'finish', step, choice: 0, reason: reasoned.answer.finishReason, confidence };

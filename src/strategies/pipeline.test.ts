@@ -2,7 +2,13 @@ import { describe, expect, it } from 'vitest';
 import type { ChatInput } from '../contracts/chat.ts';
 import { TuttiError } from '../errors/error.ts';
 import { strategyContract } from '../testing/strategy-contract.ts';
-import { runScripted, type MemberScript, type StrategyOutcome, type StrategyRun } from '../testing/strategy-runner.ts';
+import {
+  runScripted,
+  type MemberAnswer,
+  type MemberScript,
+  type StrategyOutcome,
+  type StrategyRun,
+} from '../testing/strategy-runner.ts';
 import { mapped, problemWith } from './pipeline/expectation.ts';
 import { checkTemplate, fillTemplate } from './pipeline/template.ts';
 import { pipelineStrategy } from './pipeline.ts';
@@ -173,6 +179,66 @@ describe('a pipeline that failed', () => {
     expect(first.calls).toHaveLength(3);
     const again = await run(own, { a: 'x', b: 'ok' }, { journal: first.journal });
     expect([again.text, steps(again)]).toEqual(['ok', ['b']]);
+  });
+});
+
+describe('advice on a failure in a pipeline', () => {
+  const advised = (action: string, phase: string | null = null): MemberAnswer => ({
+    error: new TuttiError('upstream_rejected', 'no', { details: { advice: { action, phase, cause: 'it names no city' } } }),
+  });
+
+  it('to go back has the stage before done again, and told what went wrong', async () => {
+    const outcome = await run(config, { first: 'one', second: ['vague', 'two'], third: [advised('rollback'), 'three'] });
+    expect([outcome.text, steps(outcome)]).toEqual(['three', ['first', 'second', 'last', 'second.anew1', 'last.anew1']]);
+    expect(prompts(outcome).slice(3)).toEqual([
+      'one\n\nYour last answer was not accepted: the stage last failed with it: it names no city. Answer again.',
+      'two',
+    ]);
+    expect(outcome.decisions).toMatchObject([
+      {
+        message: 'goes back from last to second: the stage last failed with it: it names no city',
+        data: { action: 'rollback', from: 'last', to: 'second' },
+      },
+    ]);
+    expect([outcome.results.second?.content, outcome.results.last?.success]).toEqual(['two', true]);
+  });
+
+  it('may name any earlier stage, in words of its own', async () => {
+    for (const advice of [advised('rollback', 'Return to the stage first.'), advised('change_phase', 'first')]) {
+      const outcome = await run(config, { first: ['one', 'uno'], second: ['two', 'due'], third: [advice, 'three'] });
+      expect(steps(outcome).slice(3)).toEqual(['first.anew1', 'second.anew1', 'last.anew1']);
+      expect(prompts(outcome).slice(4)).toEqual(['uno', 'due']);
+    }
+  });
+
+  it('is followed by all tries of a stage', async () => {
+    const own = stages('a', { model: 'b', expect: { pattern: 'ok' } }, 'c');
+    const outcome = await run(own, { a: 'x', b: ['bad', 'ok', 'bad', 'ok'], c: [advised('rollback', 'a'), 'z'] });
+    expect([outcome.text, steps(outcome)]).toEqual([
+      'z',
+      ['a', 'b', 'b.retry1', 'c', 'a.anew1', 'b.anew1', 'b.retry1.anew1', 'c.anew1'],
+    ]);
+  });
+
+  it('is followed twice and no more', async () => {
+    const outcome = await run(config, { first: 'one', second: 'two', third: advised('rollback') });
+    expect(steps(outcome).slice(2)).toEqual(['last', 'second.anew1', 'last.anew1', 'second.anew2', 'last.anew2']);
+    expect(outcome.error?.message).toBe('The stage last failed: last: no (upstream_rejected)');
+  });
+
+  it('has no meaning where there is no earlier stage', async () => {
+    for (const advice of [advised('rollback'), advised('rollback', 'last'), advised('change_phase', 'last')]) {
+      const { error, calls } = await run(config, { first: advice, second: 'two', third: 'three' });
+      expect([error?.code, calls.length]).toEqual(['all_members_failed', 1]);
+    }
+  });
+
+  it('holds when the run is paused afterwards: the output that was rejected does not come back', async () => {
+    const asks = { error: new TuttiError('awaiting_input', 'Which?', { details: { step: 'x' } }) };
+    const first = await run(config, { first: 'one', second: ['vague', 'two'], third: [advised('rollback'), asks] });
+    expect(first.error?.code).toBe('awaiting_input');
+    const again = await run(config, { first: '-', second: '-', third: 'three' }, { journal: first.journal });
+    expect([again.text, prompts(again), steps(again)]).toEqual(['three', ['two'], ['last.anew1']]);
   });
 });
 

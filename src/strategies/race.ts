@@ -6,7 +6,7 @@ import { z } from 'zod';
 import { memberConfig, memberKeys, namesOf, requestFor, takingPart } from '../contracts/member.ts';
 import type { ChildAnswer } from '../contracts/orchestrated.ts';
 import type { Part } from '../contracts/part.ts';
-import { partsOf, type StrategyContext, type StrategyDefinition } from '../contracts/strategy.ts';
+import { partsOf, type ChildOptions, type StrategyContext, type StrategyDefinition } from '../contracts/strategy.ts';
 import { TuttiError } from '../errors/error.ts';
 import { allMembersFailed, type FailedMember } from '../errors/members.ts';
 import { matchesInTime } from '../lib/bounded-match.ts';
@@ -63,9 +63,13 @@ async function* run(context: StrategyContext<RaceConfig>): AsyncGenerator<Part> 
   const members = takingPart(settings.members, overrides.members);
   const keys = memberKeys(members);
   const stop = new AbortController();
-  const limit = settings.timeout_seconds === undefined ? {} : { timeoutMs: settings.timeout_seconds * 1000 };
+  const child: ChildOptions = {
+    signal: stop.signal,
+    optional: members.length > 1,
+    ...(settings.timeout_seconds !== undefined && { timeoutMs: settings.timeout_seconds * 1000 }),
+  };
   const calls = members.map(
-    (member, i) => context.call(keys[i]!, member.model, requestFor(request, member), { signal: stop.signal, ...limit }).answer(), // one key a member
+    (member, i) => context.call(keys[i]!, member.model, requestFor(request, member), child).answer(), // one key a member
   );
   const failures: FailedMember[] = [];
   const refused: { readonly answer: ChildAnswer; readonly why: string }[] = [];

@@ -2,7 +2,13 @@ import { describe, expect, it } from 'vitest';
 import type { ChatInput } from '../contracts/chat.ts';
 import { TuttiError } from '../errors/error.ts';
 import { strategyContract } from '../testing/strategy-contract.ts';
-import { runScripted, type MemberScript, type StrategyOutcome, type StrategyRun } from '../testing/strategy-runner.ts';
+import {
+  runScripted,
+  type MemberAnswer,
+  type MemberScript,
+  type StrategyOutcome,
+  type StrategyRun,
+} from '../testing/strategy-runner.ts';
 import { workflowStrategy } from './workflow.ts';
 
 const roles = { research: 'r', code: 'c', review: 'v', docs: 'd' };
@@ -129,6 +135,55 @@ describe('a role that fails', () => {
     };
     expect(steps(await run({}, { c: lost }))).toEqual(['research', 'code', 'docs', 'review', 'docs#2']);
     expect(steps(await run({}, { c: lost, d: lost }))).toEqual(['research', 'code', 'docs', 'review', 'docs#2']);
+  });
+});
+
+describe('advice to go back', () => {
+  const back = (phase: string | null = null): MemberAnswer => ({
+    error: new TuttiError('upstream_error', 'lost', {
+      details: { advice: { action: 'rollback', phase, cause: 'there is no plan in it' } },
+    }),
+  });
+
+  it('has the work before done again, knowing what went wrong', async () => {
+    const outcome = await run({}, { r: ['facts', 'a plan'], c: [back(), 'work'] });
+    expect([outcome.text, steps(outcome)]).toEqual(['manual', ['research', 'code', 'research#2', 'code#2', 'review', 'docs']]);
+    expect(asked(outcome, 'research#2')).toBe(
+      'Build it.\n\nDraft answer: facts\nReview: code failed with it: there is no plan in it\nGive the right answer.',
+    );
+    expect(asked(outcome, 'code#2')).toBe('Context:\na plan\n\nQuestion: Build it.');
+    expect(outcome.decisions).toMatchObject([
+      {
+        message: 'goes back from code to research: there is no plan in it',
+        data: { action: 'rollback', from: 'code', to: 'research' },
+      },
+    ]);
+  });
+
+  it('may name an earlier role: all after it is done again', async () => {
+    const outcome = await run({}, { d: [back('the research'), 'manual'] });
+    expect([outcome.text, steps(outcome)]).toEqual([
+      'manual',
+      ['research', 'code', 'review', 'docs', 'research#2', 'code#2', 'review#2', 'docs#2'],
+    ]);
+  });
+
+  it('is followed once, and not where nothing was done yet', async () => {
+    expect(steps(await run({ steps: ['research', 'code'] }, { c: back() }))).toEqual([
+      'research',
+      'code',
+      'research#2',
+      'code#2',
+    ]);
+    const outcome = await run({ steps: ['research', 'code'] }, { r: back() });
+    expect([outcome.text, steps(outcome)]).toEqual(['work', ['research', 'code']]);
+  });
+
+  it('leaves to an arbiter what comes after the work that is done again', async () => {
+    const own = { next: 'arbiter', arbiter: 'boss' };
+    const outcome = await run(own, { boss: ['research', 'code', 'docs', 'done'], c: back() });
+    expect(steps(outcome)).toEqual(['next1', 'research', 'next2', 'code', 'research#2', 'next4', 'docs', 'next5']);
+    expect(asked(outcome, 'next4')).toContain('Done so far: research\n');
   });
 });
 

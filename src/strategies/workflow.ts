@@ -3,14 +3,17 @@
  * it; what it rejects is revised by its author and reviewed again, `max_review_rounds` times at most. With `next: arbiter` a model
  * chooses the next role after each.
  *
- * A role that fails is done without, as long as any has something to give. The answer is the latest work; the last step streams,
+ * A role that fails is done without, as long as any has something to give. Advice of failure assistance is heard once: `change_phase` puts
+ * the role that it names next; `rollback` goes back to the work of the one that it names (else to the latest), which is done again, as all
+ * after it. The answer is the latest work; the last step streams,
  * when no review follows. Its author gets the caller's tools and the form of the answer (with an arbiter every author may be the last, so
  * all do); tools that it calls end the workflow.
  *
  * The answer is as sure as its author is. A review that approves it raises that; a rejection that stands, of any work, leaves at most 0.3.
  */
+import { readPick } from '../answers/choice.ts';
 import { adjust } from '../answers/confidence.ts';
-import { asText, contextPrompt, joinContext } from '../answers/framing.ts';
+import { asText, contextPrompt, draftPrompt, joinContext } from '../answers/framing.ts';
 import { asking, forHelper } from '../contracts/asking.ts';
 import type { ChatInput } from '../contracts/chat.ts';
 import type { Confidence } from '../contracts/confidence.ts';
@@ -21,6 +24,7 @@ import {
   partsOf,
   questionOf,
   type ChildRun,
+  type FailureAdvice,
   type MemberError,
   type StrategyContext,
   type StrategyDefinition,
@@ -42,6 +46,7 @@ export const workflowStrategy: StrategyDefinition<WorkflowConfig> = {
       ...(config.arbiter ? [config.arbiter] : []),
     ]),
     names: Object.keys(config.roles),
+    phases: Object.keys(config.roles),
     operations: ['chat'],
     singleAuthor: true,
   }),
@@ -57,9 +62,14 @@ class Workflow {
   readonly #failures: FailedMember[] = [];
   /** How often each role had its turn. */
   readonly #turns = new Map<string, number>();
-  /** A role that failure assistance wants next; heard once a run. */
-  #advised: string | null = null;
+  /** The turns that count, in order; those that were gone back from do not. */
+  readonly #done: (Done & { readonly key: string })[] = [];
+  /** Who comes next: the steps, and what failure assistance puts before them. */
+  readonly #queue: string[] = [];
+  /** Failure assistance is heard once a run. */
   #isAdvised = false;
+  /** Work that is to be done again, and why. */
+  #rejected: { readonly work: Work; readonly remark: string } | null = null;
 
   constructor(context: Context) {
     this.#context = context;
@@ -86,10 +96,10 @@ class Workflow {
 
   /** True when the answer has been given. */
   async *#inOrder(): AsyncGenerator<Part, boolean> {
-    const queue = [...this.#order];
-    for (let name = queue.shift(); name !== undefined; name = this.#takeAdvice() ?? queue.shift()) {
+    this.#queue.push(...this.#order);
+    for (let name = this.#queue.shift(); name !== undefined; name = this.#queue.shift()) {
       const role = this.#role(name);
-      if (queue.length === 0 && !role.reviews) {
+      if (this.#queue.length === 0 && !role.reviews) {
         if (yield* this.#stream(role)) return true;
       } else await this.#turn(role, false);
     }
@@ -100,13 +110,11 @@ class Workflow {
     const { arbiter, max_turns: most = 2 * this.#roles.size } = this.#context.config;
     if (arbiter === undefined) return;
     const roles = [...this.#roles.values()];
-    const done: Done[] = [];
     for (let turn = 1; turn <= most; turn++) {
-      const state = { roles, done, order: this.#order, mayEnd: this.#works.length > 0 };
-      const name = this.#takeAdvice() ?? (await nextRole(this.#context, arbiter, turn, state));
+      const state = { roles, done: this.#done, order: this.#order, mayEnd: this.#works.length > 0 };
+      const name = this.#queue.shift() ?? (await nextRole(this.#context, arbiter, turn, state));
       if (name === null) return;
-      const text = await this.#turn(this.#role(name), true);
-      done.push({ role: name, text: text ?? '' });
+      await this.#turn(this.#role(name), true);
       if (this.#works.at(-1)?.answer.toolCalls.length) return;
     }
     this.#decide(`${most} turns are over`);
@@ -118,29 +126,23 @@ class Workflow {
     return role;
   }
 
-  /** A part of the work, or a review of it: what came of it, or null. */
-  async #turn(role: Role, isAuthor: boolean): Promise<string | null> {
+  /** A part of the work, or a review of it. */
+  async #turn(role: Role, isAuthor: boolean): Promise<void> {
     const key = this.#keyFor(role);
     if (role.reviews) return this.#review(role, key);
     const work = this.#begin(role, key, isAuthor);
     try {
-      const answer = await this.#call(work).answer();
-      this.#finish(work, answer);
-      return asText(answer);
+      this.#finish(work, await this.#call(work).answer());
     } catch (thrown) {
-      this.#fail(key, this.#context.rethrow(thrown));
-      return null;
+      this.#fail(work, this.#context.rethrow(thrown));
     }
   }
 
-  async #review(reviewer: Role, key: string): Promise<string | null> {
+  async #review(reviewer: Role, key: string): Promise<void> {
     const work = this.#works.at(-1);
-    if (work === undefined) {
-      this.#decide(`${key} is left out: there is nothing to review`);
-      return null;
-    }
-    await review(this.#context, reviewer, key, work);
-    return work.verdict;
+    if (work === undefined) this.#decide(`${key} is left out: there is nothing to review`);
+    else await review(this.#context, reviewer, key, work);
+    this.#done.push({ key, role: reviewer.name, text: work?.verdict ?? '' });
   }
 
   /** The last step's answer, as it comes. False when it gave none. */
@@ -158,7 +160,7 @@ class Workflow {
       if (!said) this.#finish(work, await child.answer());
     } catch (thrown) {
       if (said) throw thrown;
-      this.#fail(key, this.#context.rethrow(thrown));
+      this.#fail(work, this.#context.rethrow(thrown));
     }
     return said;
   }
@@ -174,7 +176,10 @@ class Workflow {
     const input = request.input as ChatInput;
     const pieces = this.#works.map((work) => ({ source: work.key, text: asText(work.answer) }));
     const question = contextPrompt(joinContext(pieces), questionOf(request));
-    const messages = pieces.length === 0 ? input.messages : asking(input.messages, question);
+    const again = this.#rejected?.work.role.name === role.name ? this.#rejected : null;
+    this.#rejected = null;
+    const asked = again === null ? question : draftPrompt(question, asText(again.work.answer), again.remark);
+    const messages = asked === questionOf(request) ? input.messages : asking(input.messages, asked);
     const own = isAuthor ? { ...input, messages } : forHelper(input, messages);
     return { key, role, question, request: chatFor(own, role.member), verdict: null };
   }
@@ -184,28 +189,51 @@ class Workflow {
   }
 
   #finish(work: Omit<Work, 'answer'>, answer: ChildAnswer): void {
-    if (asText(answer) === '')
-      this.#fail(work.key, { code: 'upstream_invalid', message: 'the answer was empty', retryable: false });
-    else this.#works.push({ ...work, answer });
+    const text = asText(answer);
+    if (text === '') return this.#fail(work, { code: 'upstream_invalid', message: 'the answer was empty', retryable: false });
+    this.#works.push({ ...work, answer });
+    this.#done.push({ key: work.key, role: work.role.name, text });
   }
 
-  #fail(key: string, error: MemberError): void {
+  #fail({ key, role }: Omit<Work, 'answer'>, { advice, ...error }: MemberError): void {
     this.#failures.push({ member: key, ...error });
+    if (advice !== undefined && !this.#isAdvised && this.#follow(advice, key, role)) {
+      this.#isAdvised = true;
+      return;
+    }
     this.#decide(`goes on without ${key} (${error.code})`);
-    const { action, phase = null } = error.advice ?? {};
-    if (action !== 'change_phase' || phase === null || this.#isAdvised || !this.#roles.has(phase)) return;
-    this.#isAdvised = true;
-    this.#advised = phase;
+    this.#done.push({ key, role: role.name, text: '' });
   }
 
-  #takeAdvice(): string | null {
-    const name = this.#advised;
-    this.#advised = null;
-    return name;
+  /** Whether the advice means anything here. */
+  #follow(advice: FailureAdvice, key: string, role: Role): boolean {
+    const names = [...this.#roles.keys()];
+    const named = names[advice.phase === null ? -1 : (readPick(advice.phase, names) ?? -1)];
+    if (advice.action === 'rollback') return this.#goBack(advice, named, key, role);
+    if (named === undefined) return false;
+    this.#decide(`goes on without ${key}, with ${named}: ${advice.cause}`, { action: 'change_phase', from: key, to: named });
+    this.#done.push({ key, role: role.name, text: '' });
+    this.#queue.unshift(named);
+    return true;
   }
 
-  #decide(message: string): void {
-    this.#context.report({ type: 'decision', message });
+  /** To the work of the role that is named, else to the latest. It and all after it are done again, up to the one that failed. */
+  #goBack({ cause }: FailureAdvice, named: string | undefined, from: string, role: Role): boolean {
+    const at = this.#works.findLastIndex((work) => named === undefined || work.role.name === named);
+    const work = this.#works[at];
+    if (work === undefined) return false;
+    this.#decide(`goes back from ${from} to ${work.key}: ${cause}`, { action: 'rollback', from, to: work.key });
+    this.#works.length = at;
+    const gone = this.#done.splice(this.#done.findIndex(({ key }) => key === work.key));
+    const again = [...gone.map((done) => done.role), role.name];
+    // An arbiter chooses what comes after it.
+    this.#queue.unshift(...(this.#context.config.next === 'arbiter' ? again.slice(0, 1) : again));
+    this.#rejected = { work, remark: `${from} failed with it: ${cause}` };
+    return true;
+  }
+
+  #decide(message: string, data?: Readonly<Record<string, unknown>>): void {
+    this.#context.report({ type: 'decision', message, ...(data && { data }) });
   }
 
   #confidence(own: Confidence | null, verdict: Work['verdict']): Confidence | null {

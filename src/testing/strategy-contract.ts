@@ -6,7 +6,7 @@
  * strategyContract({ definition: politely, config: { strategy: 'politely', member: 'a' }, members: { a: 'hi' } }, { describe, it });
  */
 import assert from 'node:assert/strict';
-import type { StrategyDefinition } from '../contracts/strategy.ts';
+import type { FailureAdvice, StrategyDefinition } from '../contracts/strategy.ts';
 import { TuttiError } from '../errors/error.ts';
 import { deferred } from '../lib/deferred.ts';
 import type { TestRunner } from './backend-contract-setup.ts';
@@ -23,6 +23,9 @@ export interface StrategyContractSetup<C> {
   /** Configs that must be refused, and a word of the reason. */
   readonly bad: readonly { readonly config: unknown; readonly reason: RegExp }[];
 }
+
+/** Far more than following advice within limits takes. */
+const MOST_CALLS = 100;
 
 /** Registers the suite. */
 export function strategyContract<C>(setup: StrategyContractSetup<C>, { describe, it }: TestRunner): void {
@@ -77,6 +80,18 @@ export function strategyContract<C>(setup: StrategyContractSetup<C>, { describe,
       const asking = withAll({ error: new TuttiError('awaiting_input', 'which one?', { details: { step: 'x' } }) });
       const { error } = await runScripted(definition, config, { ...run, members: asking });
       assert.equal(error?.code, 'awaiting_input');
+    });
+
+    it('ends, whatever failure assistance advises', async () => {
+      for (const action of ['rollback', 'change_phase'] as const) {
+        for (const phase of [null, 'nowhere', ...(definition.describe(definition.config.parse(config)).phases ?? [])]) {
+          const advice: FailureAdvice = { action, phase, cause: 'it is ill' };
+          const failing = withAll({ error: new TuttiError('upstream_error', 'the provider is ill', { details: { advice } }) });
+          const { error, calls } = await runScripted(definition, config, { ...run, members: failing });
+          assert.ok(error !== null, 'an error');
+          assert.ok(calls.length <= MOST_CALLS, `${calls.length} calls`);
+        }
+      }
     });
 
     for (const { config: bad, reason } of setup.bad) {

@@ -8,7 +8,7 @@ import { LOCAL_PRINCIPAL } from '../contracts/principal.ts';
 import type { StrategyDefinition, StrategyRequest, StrategySettings } from '../contracts/strategy.ts';
 import { TuttiError } from '../errors/error.ts';
 import { Journal } from '../host/journal.ts';
-import { runStrategy } from '../host/strategy-host.ts';
+import { runStrategy, type MemberPlace } from '../host/strategy-host.ts';
 import { deferred } from '../lib/deferred.ts';
 import { checkParts } from './check-parts.ts';
 import { FakeClock } from './fake-clock.ts';
@@ -39,6 +39,8 @@ export interface MemberCall {
   readonly target: string;
   readonly input: ChatInput;
   readonly options: CallOptions;
+  /** Whether the strategy goes on without it. */
+  readonly optional: boolean;
   /** From 0, for each target. */
   readonly index: number;
 }
@@ -113,7 +115,7 @@ export async function runScripted<C>(
       },
       ...(run.overrides && { overrides: run.overrides }),
       effects: {
-        callMember: (target, request, options, name) => script.call(target, request, options, name),
+        callMember: (target, request, options, place) => script.call(target, request, options, place),
         describe: (target) => script.describe(target),
         find: (capability, count) => (run.find?.[capability] ?? []).slice(0, count),
         report: (report) => {
@@ -164,12 +166,17 @@ class Script {
     return { ...base, ...this.#run.describe?.[target] };
   }
 
-  async *call(target: string, { input }: StrategyRequest, options: CallOptions, key: string): AsyncGenerator<Part> {
+  async *call(
+    target: string,
+    { input }: StrategyRequest,
+    options: CallOptions,
+    { name: key, optional }: MemberPlace,
+  ): AsyncGenerator<Part> {
     const { step, signal } = options;
     const script = this.#run.members[target];
     if (script === undefined) throw new TuttiError('model_not_found', `No model is called ${target}.`);
     const index = this.calls.filter((call) => call.target === target).length;
-    const call: MemberCall = { key, target, input: input as ChatInput, options, index };
+    const call: MemberCall = { key, target, input: input as ChatInput, options, optional, index };
     this.calls.push(call);
     let ended = false;
     try {

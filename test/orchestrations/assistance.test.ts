@@ -54,6 +54,44 @@ describe('a member that failed', () => {
     expect(backend.calls.at(-1)?.input).toMatchObject({ messages: [{ content: 'Open it.\n\nThe user says: the red one' }] });
   });
 
+  it('is passed over where only a person can help and another member can answer', async () => {
+    const thinker = advising({ cause: 'no key', action: 'request_user_input', arguments: { question: 'Which key?' } });
+    const two = { two: { strategy: 'fallback', members: ['fake:a', 'fake:b'] } };
+    await using started = await start(
+      { a: { answer: ill }, b: { answer: 'from b' }, thinker },
+      { orchestrations: two, failures },
+    );
+    const answer = await started.tutti.run({ model: 'two', input: 'Open it.' });
+    expect([answer.text, answer.status]).toEqual(['from b', 'completed']);
+    expect(answer.decisions[0]?.message).toBe('fake:a failed (forbidden): request_user_input, but it goes on without');
+  });
+
+  it('sends a pipeline back to the stage that is advised, which the adviser knows', async () => {
+    const thinker = advising({ cause: 'there is no city in it', action: 'rollback', detail: 'the stage facts' });
+    const stages = [
+      { model: 'fake:a', name: 'facts' },
+      { model: 'fake:b', name: 'text' },
+    ];
+    const models = { a: { answer: [{ text: 'a land' }, { text: 'a city' }] }, b: { answer: [ill, { text: 'about the city' }] } };
+    await using started = await start(
+      { ...models, thinker },
+      { orchestrations: { chain: { strategy: 'pipeline', stages } }, failures },
+    );
+    const { tutti, backend } = started;
+    const answer = await tutti.run({ model: 'chain', input: 'Write.' });
+    expect(answer.text).toBe('about the city');
+    expect(answer.decisions.map(({ message }) => message)).toEqual([
+      'fake:b failed (forbidden): rollback',
+      'goes back from text to facts: the stage text failed with it: there is no city in it',
+    ]);
+    expect(answer.modelResults).toMatchObject({ facts: { content: 'a city' }, text: { success: true } });
+    const asked = (model: string): string[] =>
+      backend.calls.filter((call) => call.model === model).map(({ input }) => JSON.stringify(input));
+    expect(asked('thinker')[0]).toContain('State: {\\"phases\\":[\\"facts\\",\\"text\\"]}');
+    expect(asked('a')[1]).toContain('the stage text failed with it: there is no city in it');
+    expect(asked('b')[1]).toContain('a city');
+  });
+
   it('is helped so often and no more', async () => {
     const thinker = advising({ cause: 'it is not known', action: 'retry_with_changes', arguments: { changes: 'Try.' } });
     await using started = await start({ a: { answer: ill }, thinker }, { orchestrations: one, failures });

@@ -65,7 +65,7 @@ async function askOnce(
   failures: FailedMember[],
 ): Promise<Panel> {
   const { timeout_seconds: limit } = context.config;
-  const options = { ...(limit !== undefined && { timeoutMs: limit * 1000 }) };
+  const options = { optional: members.length > 1, ...(limit !== undefined && { timeoutMs: limit * 1000 }) };
   const settled = await Promise.allSettled(
     members.map((member, i) => {
       const key = keys[i]!; // one key a member

@@ -82,7 +82,7 @@ async function verified(context: Context, { key }: Rung, answer: ChildAnswer): P
 /** A call that only tells how sure an answer is: without it, nothing is known. */
 async function aside(context: Context, key: string, asked: Member, input: ChatInput, role: string): Promise<ChildAnswer | null> {
   try {
-    return await context.call(key, asked.model, chatFor(input, asked), { role }).answer();
+    return await context.call(key, asked.model, chatFor(input, asked), { role, optional: true }).answer();
   } catch (thrown) {
     context.rethrow(thrown);
     return null; // its result tells why

@@ -5,7 +5,7 @@ import { forJudge } from '../../contracts/asking.ts';
 import type { Confidence } from '../../contracts/confidence.ts';
 import { chatFor, type Member } from '../../contracts/member.ts';
 import type { ChildAnswer } from '../../contracts/orchestrated.ts';
-import type { ChildOptions, StrategyContext, StrategyRequest } from '../../contracts/strategy.ts';
+import type { ChildOptions, FailureAdvice, StrategyContext, StrategyRequest } from '../../contracts/strategy.ts';
 import type { PhasedConfig } from './config.ts';
 import type { Plan } from './plan.ts';
 import { seenBy, type Reasoned, type Task } from './reasoning.ts';
@@ -19,6 +19,8 @@ export interface Case {
   readonly reasoned: Reasoned;
   /** When the phase began, by the monotonic clock: the verifier's calls share its time. */
   readonly start: number;
+  /** What failure assistance said when the verifier failed. */
+  advice: FailureAdvice | null;
 }
 
 /** What the verifier said. */
@@ -36,6 +38,8 @@ export interface Checked {
   readonly verifier: Confidence | null;
   /** Author and verifier give different answers. */
   readonly isDisputed?: true;
+  /** There is no verdict, and failure assistance says what to do about it. */
+  readonly advice?: FailureAdvice | null;
 }
 
 /** The verdict on an answer; null when the verifier could give none. */
@@ -56,18 +60,15 @@ function filled(prompt: string, question: string, answer: string): string {
 }
 
 /** A call of the verifier in what is left of the phase's time; null when nothing came of it. */
-export async function askVerifier(
-  { context, plan, verifier, start }: Case,
-  key: string,
-  request: StrategyRequest<'chat'>,
-): Promise<ChildAnswer | null> {
+export async function askVerifier(checked: Case, key: string, request: StrategyRequest<'chat'>): Promise<ChildAnswer | null> {
+  const { context, plan, verifier, start } = checked;
   const timeoutMs = plan.limits.verification - (context.clock.monotonic() - start);
   if (timeoutMs <= 0) return null;
-  const options: ChildOptions = { timeoutMs, role: 'verification' };
+  const options: ChildOptions = { timeoutMs, role: 'verification', optional: true };
   try {
     return await context.call(key, verifier.model, request, options).answer();
   } catch (thrown) {
-    context.rethrow(thrown);
+    checked.advice = context.rethrow(thrown).advice ?? null;
     return null; // its result tells why
   }
 }

@@ -38,10 +38,14 @@ const NEEDS: Readonly<Record<string, Need>> = {
 const LOOK =
   'Describe what the images show, as far as it bears on what is asked. If they show an error message, quote it; if not, do not speak of errors.';
 
-/** Asks all sources at once. One that fails or is late is left out; so is one that has nothing to look at. */
-export async function gather(context: Context, { branches, limits }: Plan): Promise<Gathered> {
+/**
+ * Asks all sources at once. One that fails or is late is left out; so is one that has nothing to look at. `remark`: what was amiss
+ * with what they gave before.
+ */
+export async function gather(context: Context, { branches, limits }: Plan, remark: string | null = null): Promise<Gathered> {
+  const question = remark === null ? questionOf(context.request) : `${questionOf(context.request)}\n\n${remark}`;
   const asked = branches.flatMap((branch) => {
-    const request = requestFor(context, branch);
+    const request = requestFor(context, branch, question);
     if (request !== null) return [{ branch, request }];
     const { key } = branch;
     context.report({
@@ -52,7 +56,7 @@ export async function gather(context: Context, { branches, limits }: Plan): Prom
   });
   const answers = await Promise.allSettled(
     asked.map(({ branch: { key, source }, request }) =>
-      context.call(key, source.model, request, { timeoutMs: limits.context, confidence: false }).answer(),
+      context.call(key, source.model, request, { timeoutMs: limits.context, confidence: false, optional: true }).answer(),
     ),
   );
   const failures: FailedMember[] = [];
@@ -80,9 +84,11 @@ function needOf({ source }: Branch): Need {
 }
 
 /** What the source is asked; null when there is nothing for it. */
-function requestFor(context: Context, branch: Branch): StrategyRequest<'chat'> | null {
+function requestFor(context: Context, branch: Branch, question: string): StrategyRequest<'chat'> | null {
   const { capability: _capability, ...member } = branch.source;
-  const input = forHelper(context.request.input as ChatInput);
+  const asked = context.request.input as ChatInput;
+  const isPlain = question === questionOf(context.request);
+  const input = forHelper(asked, isPlain ? asked.messages : asking(asked.messages, question));
   const need = needOf(branch);
   if (need === 'question') return chatFor(input, member);
   if (need === 'query') {
@@ -91,7 +97,7 @@ function requestFor(context: Context, branch: Branch): StrategyRequest<'chat'> |
   }
   const media = mediaOf(input, need === 'images' ? 'image_url' : 'input_audio');
   if (media.length === 0) return null;
-  const looking = asking([{ role: 'user', content: [...media] }], questionOf(context.request));
+  const looking = asking([{ role: 'user', content: [...media] }], question);
   const { instructions = need === 'images' ? LOOK : undefined } = member;
   return chatFor({ ...input, messages: looking }, { ...member, ...(instructions !== undefined && { instructions }) });
 }

@@ -1,13 +1,20 @@
 /** The second phase: the answer itself, from the first model of a chain that can give one. */
+import { readPick } from '../../answers/choice.ts';
 import { contextPrompt } from '../../answers/framing.ts';
 import { asking, wordsOnly } from '../../contracts/asking.ts';
 import type { ChatInput } from '../../contracts/chat.ts';
 import { chatFor, type Member } from '../../contracts/member.ts';
 import type { ChildAnswer } from '../../contracts/orchestrated.ts';
 import { isContent, type Part } from '../../contracts/part.ts';
-import { questionOf, type ChildRun, type StrategyContext, type StrategyRequest } from '../../contracts/strategy.ts';
+import {
+  questionOf,
+  type ChildRun,
+  type FailureAdvice,
+  type StrategyContext,
+  type StrategyRequest,
+} from '../../contracts/strategy.ts';
 import type { FailedMember } from '../../errors/members.ts';
-import type { PhasedConfig } from './config.ts';
+import type { Phase, PhasedConfig } from './config.ts';
 import type { Gathered } from './gathering.ts';
 
 type Context = StrategyContext<PhasedConfig>;
@@ -44,37 +51,66 @@ export function taskOf({ request, overrides: { availableTools } }: Context, { te
   };
 }
 
+/** How the members are asked. */
+export interface Asking {
+  /** Milliseconds for all of them. */
+  readonly limit: number;
+  /** The answer's content comes as it is written, and a failure after some of it is the run's. */
+  readonly streams: boolean;
+  /** Those that gave no answer are added. */
+  readonly failures: FailedMember[];
+  /** Whether advice to go back to an earlier phase is followed. */
+  readonly mayGoBack: boolean;
+}
+
 /**
- * Asks the members in order until one has answered; null when none could. With `streams` the answer's content comes as it is
- * written, and a failure after some of it is the run's.
+ * Asks the members in order until one has answered; a member that advice on a failure names comes next. What is given is the
+ * answer, the advice to go back, or null when no member could answer.
  */
 export async function* reason(
   context: Context,
   members: readonly Member[],
   task: Task,
-  { limit, streams, failures }: { readonly limit: number; readonly streams: boolean; readonly failures: FailedMember[] },
-): AsyncGenerator<Part, Reasoned | null> {
+  { limit, streams, failures, mayGoBack }: Asking,
+): AsyncGenerator<Part, Reasoned | FailureAdvice | null> {
   const start = context.clock.monotonic();
-  for (const [i, member] of members.entries()) {
-    const key = i === 0 ? 'reasoning' : `reasoning#${i + 1}`;
+  const open = members.map((member, i) => ({ member, key: reasoningKey(i) }));
+  for (let next = open.shift(); next !== undefined; next = open.shift()) {
+    const { member, key } = next;
     const timeoutMs = limit - (context.clock.monotonic() - start);
     if (timeoutMs <= 0) {
       failures.push({ member: key, code: 'member_timeout', message: `the ${limit / 1000} s for the reasoning were over` });
       continue;
     }
-    const child = context.call(key, member.model, requestFor(context, member, task), { timeoutMs, role: 'reasoning' });
-    const answer = yield* take(context, child, streams, failures);
+    const options = { timeoutMs, role: 'reasoning', optional: open.length > 0 };
+    const child = context.call(key, member.model, requestFor(context, member, task), options);
+    const { answer, advice } = yield* take(context, child, streams, failures);
     if (answer !== null) return { key, member, answer };
+    if (advice === undefined) continue;
+    const names = open.map((other) => other.member.name ?? other.member.model);
+    const named = advice.phase === null ? null : readPick(advice.phase, names);
+    if (named !== null) open.unshift(...open.splice(named, 1));
+    else if (mayGoBack && isBackTo('context', advice)) return advice;
   }
   return null;
 }
 
-async function* take(
-  context: Context,
-  child: ChildRun,
-  streams: boolean,
-  failures: FailedMember[],
-): AsyncGenerator<Part, ChildAnswer | null> {
+export const reasoningKey = (i: number): string => (i === 0 ? 'reasoning' : `reasoning#${i + 1}`);
+
+/** Whether the advice is to go back to this phase: a rollback means the one before unless it names another. */
+export function isBackTo(before: Phase, { action, phase }: FailureAdvice): boolean {
+  const named = phase === null ? undefined : PHASES.find((name) => new RegExp(`\\b${name}\\b`, 'i').test(phase));
+  return named === undefined ? action === 'rollback' : named === before;
+}
+
+const PHASES: readonly Phase[] = ['context', 'reasoning', 'verification'];
+
+interface Taken {
+  readonly answer: ChildAnswer | null;
+  readonly advice?: FailureAdvice | undefined;
+}
+
+async function* take(context: Context, child: ChildRun, streams: boolean, failures: FailedMember[]): AsyncGenerator<Part, Taken> {
   let said = false;
   try {
     if (streams) {
@@ -84,13 +120,15 @@ async function* take(
       }
     }
     const answer = await child.answer();
-    if (answer.text.trim() !== '' || answer.toolCalls.length > 0 || said) return answer;
+    if (answer.text.trim() !== '' || answer.toolCalls.length > 0 || said) return { answer };
     failures.push({ member: child.key, code: 'upstream_invalid', message: 'the answer was empty' });
+    return { answer: null };
   } catch (thrown) {
     if (said) throw thrown;
-    failures.push({ member: child.key, ...context.rethrow(thrown) });
+    const { advice, ...error } = context.rethrow(thrown);
+    failures.push({ member: child.key, ...error });
+    return { answer: null, advice };
   }
-  return null;
 }
 
 /** The task without images, for a member that cannot see them when somebody has described them. */

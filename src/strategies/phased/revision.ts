@@ -37,7 +37,7 @@ async function revise(checked: Case, { verdict }: Check): Promise<ChildAnswer | 
   const draft = draftPrompt(task.question, correction ?? asText(answer), remarks);
   const base = requestFor(context, member, task);
   const request = { ...base, input: { ...base.input, messages: asking(base.input.messages, draft) } };
-  const options = { timeoutMs: plan.limits.reasoning, role: 'reasoning' };
+  const options = { timeoutMs: plan.limits.reasoning, role: 'reasoning', optional: true };
   try {
     return await context.call('revision', member.model, request, options).answer();
   } catch (thrown) {

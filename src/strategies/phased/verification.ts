@@ -1,7 +1,7 @@
 /** The third phase: another model checks the answer. */
 import type { Member } from '../../contracts/member.ts';
 import type { StrategyContext } from '../../contracts/strategy.ts';
-import { askVerdict, decide, type Case, type Checked } from './checking.ts';
+import { askVerdict, type Case, type Checked } from './checking.ts';
 import type { PhasedConfig } from './config.ts';
 import { corrected } from './correction.ts';
 import type { Plan } from './plan.ts';
@@ -17,12 +17,9 @@ export async function verify(
   reasoned: Reasoned,
 ): Promise<Checked> {
   const { answer } = reasoned;
-  const checked: Case = { context, plan, verifier, task, reasoned, start: context.clock.monotonic() };
+  const checked: Case = { context, plan, verifier, task, reasoned, start: context.clock.monotonic(), advice: null };
   const check = await askVerdict(checked, 'verification', answer);
-  if (check === null) {
-    decide(checked, 'the answer is given without the verification');
-    return { answer, verdict: null, verifier: null };
-  }
+  if (check === null) return { answer, verdict: null, verifier: null, advice: checked.advice };
   const { verdict, reply } = check;
   if (verdict.verdict === 'rejected') {
     context.report({

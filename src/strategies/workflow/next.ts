@@ -43,7 +43,7 @@ export async function nextRole(
   let said: string;
   try {
     const request = chatFor(forJudge(context.request.input as ChatInput, prompt), arbiter);
-    const child = context.call(`next${turn}`, arbiter.model, request, { role: 'arbiter', confidence: false });
+    const child = context.call(`next${turn}`, arbiter.model, request, { role: 'arbiter', confidence: false, optional: true });
     said = (await child.answer()).text;
   } catch (thrown) {
     const { code } = context.rethrow(thrown);

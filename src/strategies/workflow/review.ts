@@ -41,7 +41,7 @@ async function judge(context: Context, { name, member }: Role, key: string, work
   const said = asText(work.answer);
   const request = chatFor(forJudge(context.request.input as ChatInput, verifyPrompt(work.question, said)), member);
   try {
-    const reply = await context.call(key, member.model, request, { role: name }).answer();
+    const reply = await context.call(key, member.model, request, { role: name, optional: true }).answer();
     const verdict = readVerdict(reply.text, said);
     context.report({ type: 'result', key, content: verdict });
     return verdict;
@@ -58,7 +58,9 @@ async function revise(context: Context, work: Work, verdict: Verdict, round: num
   const draft = draftPrompt(work.question, asText(work.answer), remarksOf(verdict));
   const asked = { ...request, input: { ...request.input, messages: asking(request.input.messages, draft) } };
   try {
-    const answer = await context.call(`${key}.revision${round}`, role.member.model, asked, { role: role.name }).answer();
+    const answer = await context
+      .call(`${key}.revision${round}`, role.member.model, asked, { role: role.name, optional: true })
+      .answer();
     if (asText(answer) === '') return false;
     work.answer = answer;
     context.report({ type: 'result', key, content: asText(answer) });

@@ -1,0 +1,41 @@
+/** About whose failure a person may be asked, strategy by strategy: where a strategy goes on without a member, nobody is. */
+import { expect, it } from 'vitest';
+import type { StrategyDefinition } from '../contracts/strategy.ts';
+import { runScripted, type MemberScript } from '../testing/strategy-runner.ts';
+import { TuttiError } from '../errors/error.ts';
+import { abStrategy } from './ab.ts';
+import { consensusStrategy } from './consensus.ts';
+import { ensembleStrategy } from './ensemble.ts';
+import { fallbackStrategy } from './fallback.ts';
+import { handoffStrategy } from './handoff.ts';
+import { phasedStrategy } from './phased.ts';
+import { pipelineStrategy } from './pipeline.ts';
+import { raceStrategy } from './race.ts';
+import { workflowStrategy } from './workflow.ts';
+
+const ill = { error: new TuttiError('upstream_error', 'ill') };
+const unsure = { text: '41', confidence: 0.1 };
+const roles = { code: 'a', review: 'b', docs: 'c' };
+
+/** The config, what members a, b and c do, and those about whom a person may be asked. */
+const CASES: readonly (readonly [StrategyDefinition<never>, object, Record<string, MemberScript>, readonly string[]])[] = [
+  [fallbackStrategy, { members: ['a', 'b'] }, { a: ill, b: ill }, ['b']],
+  [handoffStrategy, { members: ['a', 'b', 'c'] }, { a: ill, b: ill, c: ill }, ['c']],
+  [handoffStrategy, { members: ['a', 'b'] }, { a: unsure, b: ill }, []],
+  [pipelineStrategy, { stages: ['a', 'b'] }, { a: '1', b: '2' }, ['a', 'b']],
+  [consensusStrategy, { members: ['a', 'b', 'c'] }, { a: '1', b: '1', c: '2' }, []],
+  [consensusStrategy, { members: ['a'] }, { a: '1' }, ['a']],
+  [ensembleStrategy, { members: ['a', 'b'], aggregator: 'c' }, { a: '1', b: '2', c: '3' }, []],
+  [phasedStrategy, { context: ['a'], reasoning: ['b', 'c'], verification: 'a' }, { a: 'Yes.', b: ill, c: '2' }, ['reasoning']],
+  [workflowStrategy, { steps: Object.keys(roles), roles }, { a: '1', b: 'Yes.', c: '2' }, ['code', 'docs']],
+  [raceStrategy, { members: ['a', 'b'] }, { a: ill, b: ill }, []],
+  [abStrategy, { arms: [{ use: 'a' }, { use: 'b' }], sticky: 'none' }, { a: ill, b: ill }, ['a']],
+] as unknown as never; // each with a config of its own
+
+for (const [definition, own, members, who] of CASES) {
+  const { strategy } = definition;
+  it(`${strategy} ${JSON.stringify(own)} may ask a person about ${who.join(', ') || 'nobody'}`, async () => {
+    const { calls } = await runScripted(definition, { strategy, ...own }, { members, seed: 'x' });
+    expect(calls.filter(({ optional }) => !optional).map(({ key }) => key)).toEqual(who);
+  });
+}
