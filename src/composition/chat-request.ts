@@ -2,7 +2,7 @@
 import { chatInput, chatSettings, type ChatInput, type ChatMessage, type ContentPart } from '../contracts/chat.ts';
 import type { InputPart, Parameters, RunInput, RunRequest } from '../contracts/library.ts';
 import { TuttiError } from '../errors/error.ts';
-import { formatPath } from '../config/issues.ts';
+import { formatPath, plainIssues } from '../config/issues.ts';
 import { toContentPart, type MediaAccess } from './media.ts';
 
 /** Errors: `invalid_request` with the field's path, and those of reading media. */
@@ -18,9 +18,10 @@ export async function toChatInput(request: RunRequest, access: MediaAccess): Pro
   };
   const parsed = chatInput.safeParse(candidate);
   if (parsed.success) return parsed.data;
-  const issue = parsed.error.issues[0];
-  const param = formatPath(issue?.path ?? []);
-  throw new TuttiError('invalid_request', `${param}: ${issue?.message ?? 'invalid'}`, { param });
+  const [issue] = plainIssues(parsed.error.issues);
+  const path = issue?.path ?? [];
+  const param = formatPath(Object.hasOwn(known, path[0] ?? '') ? ['parameters', ...path] : path);
+  throw new TuttiError('invalid_request', `\`${param}\`: ${issue?.reason ?? 'invalid'}.`, { param });
 }
 
 async function toMessages(input: RunInput, access: MediaAccess): Promise<ChatMessage[]> {

@@ -29,6 +29,7 @@ export function formatIssue(issue: ConfigIssue): string {
 export class SourceMap {
   readonly #document: Document | null;
   readonly #lines: LineCounter;
+  readonly #elsewhere = new Map<string, string>();
   readonly file: string | null;
 
   constructor(file: string | null, document: Document | null, lines: LineCounter) {
@@ -37,10 +38,27 @@ export class SourceMap {
     this.#lines = lines;
   }
 
+  /** The value at this path does not come from the file, whatever the file has there. `origin`: `the environment variable X`. */
+  override(path: readonly PropertyKey[], origin: string): void {
+    this.#elsewhere.set(formatPath(path), origin);
+  }
+
   issue(path: readonly PropertyKey[], reason: string, at: 'value' | 'key' = 'value'): ConfigIssue {
+    const origin = this.#originOf(path);
+    if (origin !== null) {
+      return { file: null, line: null, column: null, path: formatPath(path), reason: `${reason} (set by ${origin})` };
+    }
     const offset = this.#offset(path, at);
     const position = offset === null ? null : this.#lines.linePos(offset);
     return { file: this.file, line: position?.line ?? null, column: position?.col ?? null, path: formatPath(path), reason };
+  }
+
+  #originOf(path: readonly PropertyKey[]): string | null {
+    for (let end = path.length; end > 0; end--) {
+      const origin = this.#elsewhere.get(formatPath(path.slice(0, end)));
+      if (origin !== undefined) return origin;
+    }
+    return null;
   }
 
   #offset(path: readonly PropertyKey[], at: 'value' | 'key'): number | null {
@@ -87,6 +105,8 @@ export function plainIssues(issues: readonly z.core.$ZodIssue[], prefix: readonl
         if (furthest !== undefined && depth(furthest) > 0) return plainIssues(furthest, path);
         return [{ path, reason: reasonOf(issue), at: 'value' }];
       }
+      case 'invalid_key':
+        return [{ path, reason: issue.issues[0]?.message ?? issue.message, at: 'key' }];
       default:
         return [{ path, reason: issue.message, at: 'value' }];
     }

@@ -20,7 +20,7 @@ const schema = z.strictObject({
   data_dir: z.string().default('./.tutti'),
   server: z.strictObject({ host: z.string().default('127.0.0.1'), port: z.int().min(1).default(8000) }).prefault({}),
   pool: z.strictObject({ max_loaded_models: z.int().default(3), limits: z.array(z.int()).default([]) }).prefault({}),
-  backends: z.record(z.string(), z.looseObject({ type: z.string() })).default({}),
+  backends: z.record(z.string().regex(/^[a-z-]+$/, 'a name is in lower case'), z.looseObject({ type: z.string() })).default({}),
   when: z.union([z.string(), z.array(z.string())]).optional(),
 });
 
@@ -101,9 +101,31 @@ describe('loadConfig', () => {
     expect(failure(() => load()).message).toBe(`${file}:2:9 server.port: port 1 is reserved`);
   });
 
+  it('names the variable or the flag when what is wrong does not come from the file', () => {
+    write('server: { port: 5 }\n');
+    const reason = (...args: Parameters<typeof load>) => failure(() => load(...args)).message;
+    expect(reason({ TUTTI_SERVER_PORT: 'many' })).toMatch(
+      /^config server\.port: .* \(set by the environment variable TUTTI_SERVER_PORT\)$/,
+    );
+    expect(reason({ TUTTI_SERVER_PORT: '1' })).toBe(
+      'config server.port: port 1 is reserved (set by the environment variable TUTTI_SERVER_PORT)',
+    );
+    expect(reason({ TUTTI_SERVER_PORT: '7' }, { overrides: { server: { port: 1 } } })).toMatch(
+      /port 1 is reserved \(set by a flag, or in code\)$/,
+    );
+  });
+
+  it('says why a name cannot be one', () => {
+    const file = write('backends:\n  A: { type: fruit, colour: red }\n');
+    expect(failure(() => load()).message).toBe(`${file}:2:3 backends.A: a name is in lower case`);
+  });
+
   it('names the place of a YAML error', () => {
     const file = write('server: {port: 1\nx: ]\n');
     expect(failure(() => load()).message).toContain(`${file}:2:`);
+    expect(failure(() => load()).message).not.toContain('quoted');
+    write('server: {host: ${HOST}, port: 1}\n');
+    expect(failure(() => load({ HOST: 'x' })).message).toContain('must be quoted');
   });
 
   it('names the place of an alias that holds itself', () => {

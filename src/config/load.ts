@@ -60,8 +60,12 @@ export function loadConfig<T>(shape: ConfigShape<T>, options: LoadOptions = {}):
   const { overrides, unknown } = readOverrides(shape.schema, data, environment, typeAt);
   for (const variable of unknown)
     warnings.push(`The environment variable ${variable} matches no key of the config and is ignored.`);
-  for (const { path, value } of overrides) setIn(data, path, value);
+  for (const { variable, path, value } of overrides) {
+    setIn(data, path, value);
+    map.override(path, `the environment variable ${variable}`);
+  }
   merge(data, options.overrides ?? {});
+  for (const path of leavesOf(options.overrides ?? {})) map.override(path, 'a flag, or in code');
 
   const config = validate(shape, data, map);
   return { config: deepFreeze(config), file, directory: base, warnings, environment };
@@ -92,14 +96,16 @@ function emptyMap(): SourceMap {
 
 function readFile(file: string, environment: Environment): { data: Record<string, unknown>; map: SourceMap } {
   const lines = new LineCounter();
-  const document = parseDocument(readText(file), { lineCounter: lines, prettyErrors: false });
+  const text = readText(file);
+  const document = parseDocument(text, { lineCounter: lines, prettyErrors: false });
   const map = new SourceMap(file, document, lines);
   const issueAt = (position: number, reason: string): ConfigIssue => {
     const { line, col } = lines.linePos(position);
     return { file, line, column: col, path: '', reason };
   };
   if (document.errors.length > 0) {
-    const hint = ' (a `${VAR}` inside { } or [ ] must be quoted)';
+    // What an unquoted one looks like to YAML is a map inside the map.
+    const hint = text.includes('${') ? ' (a `${VAR}` inside { } or [ ] must be quoted)' : '';
     fail(document.errors.map((error) => issueAt(error.pos[0], error.message + hint)));
   }
   const endless = endlessAliases(document);
@@ -227,6 +233,14 @@ function merge(target: Record<string, unknown>, source: Readonly<Record<string, 
     const present = target[key];
     if (isPlain(value) && isPlain(present)) merge(present, value);
     else target[key] = isPlain(value) ? clonePlain(value) : value;
+  }
+}
+
+function* leavesOf(value: Readonly<Record<string, unknown>>, path: readonly string[] = []): Generator<readonly string[]> {
+  for (const [key, inner] of Object.entries(value)) {
+    if (inner === undefined) continue;
+    if (isPlain(inner)) yield* leavesOf(inner, [...path, key]);
+    else yield [...path, key];
   }
 }
 

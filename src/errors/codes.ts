@@ -229,7 +229,7 @@ export const ERROR_CODES = {
   listen_refused: server(
     500,
     false,
-    'Tutti refuses to listen beyond loopback without an API key. Add `server.api_keys`, or listen on 127.0.0.1.',
+    'Tutti does not listen there: beyond loopback it needs an API key under `server.api_keys`, and the address must be one of this machine.',
   ),
   plugin_invalid: server(
     500,

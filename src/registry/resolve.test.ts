@@ -99,6 +99,7 @@ describe('a target', () => {
     expect(failure('kimi').details.nearest).toEqual(['kimi-k2']);
     expect(failure('zzzzzzzzzz').details.nearest).toEqual([]);
     expect(failure('').code).toBe('model_not_found');
+    expect(failure('x'.repeat(5000)).message).toMatch(/^There is no model `x{200}…`\./);
   });
 
   it('that nobody knows is compared with thousands of names as well', () => {

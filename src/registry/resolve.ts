@@ -108,23 +108,31 @@ export function modelNotFound(name: string, models: readonly ModelDescriptor[], 
     known.set(model.id, model.id);
   }
   // Twice as many, as an id and its bare name may both be near.
-  const names = [...new Set(nearest(name, shortlist(name, [...known.keys()]), 6).map((word) => known.get(word) ?? word))].slice(
-    0,
-    3,
-  );
+  const names = [
+    ...new Set(nearest(clipped(name), shortlist(name, [...known.keys()]), 6).map((word) => known.get(word) ?? word)),
+  ].slice(0, 3);
   const hint = names.length > 0 ? `The nearest: ${names.join(', ')}.` : '`tutti models` lists all.';
-  return new TuttiError('model_not_found', `There is no model \`${name}\`. ${hint}`, {
+  const asked = clipped(name);
+  return new TuttiError('model_not_found', `There is no model \`${asked}\`. ${hint}`, {
     param: 'model',
-    details: { model: name, nearest: names },
+    details: { model: asked, nearest: names },
   });
 }
+
+/** A name may be anything that somebody sent; a megabyte of it helps nobody. */
+function clipped(name: string): string {
+  return name.length <= LONGEST_NAME ? name : `${name.slice(0, LONGEST_NAME).toWellFormed()}…`;
+}
+
+const LONGEST_NAME = 200;
 
 export function unknownBackend(name: BackendId, backends: ReadonlySet<BackendId>): TuttiError {
   const known = [...backends].sort();
   const list = known.length > 0 ? `Configured: ${known.join(', ')}.` : 'None is configured.';
-  return new TuttiError('unknown_backend', `There is no backend \`${name}\`. ${list}`, {
+  const asked = clipped(name);
+  return new TuttiError('unknown_backend', `There is no backend \`${asked}\`. ${list}`, {
     param: 'backend',
-    details: { backend: name, backends: known },
+    details: { backend: asked, backends: known },
   });
 }
 

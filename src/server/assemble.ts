@@ -73,7 +73,14 @@ export function createApp(options: AppOptions): FastifyInstance {
   app.register(cors, {
     delegator: (_request, done) => {
       const { origins } = config().cors;
-      done(null, { origin: origins.includes('*') ? true : [...origins], exposedHeaders: EXPOSED_HEADERS, maxAge: 600 });
+      done(null, {
+        origin: origins.includes('*') ? true : [...origins],
+        methods: [...METHODS],
+        exposedHeaders: EXPOSED_HEADERS,
+        maxAge: 600,
+        // OPTIONS that no page sent is a question like any other, not an error in a shape of its own.
+        strictPreflight: false,
+      });
     },
   });
   // After CORS, so that pages can read why they were refused.
@@ -124,4 +131,5 @@ const REFUSALS: Readonly<Record<string, string>> = {
   HPE_HEADER_OVERFLOW: 'The headers are too long.',
   ERR_HTTP_REQUEST_TIMEOUT: 'The request was not complete in time.',
 };
+const METHODS = ['GET', 'HEAD', 'POST', 'PATCH', 'DELETE'];
 const EXPOSED_HEADERS = ['x-tutti-run-id', 'x-tutti-ignored', 'x-request-id', 'retry-after'];

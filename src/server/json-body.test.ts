@@ -57,6 +57,13 @@ describe('a JSON body', () => {
     expect(() => parse(`${'['.repeat(100_000)}${']'.repeat(100_000)}`)).toThrow(/256 levels/);
   });
 
+  it('survives strings of megabytes', () => {
+    for (const piece of ['a', '\\n', 'a\\u00e9']) {
+      const text = `{"a":"${piece.repeat(10_000_000 / piece.length)}" x}`;
+      expect(findJsonError(text)).toBe(text.length - 2);
+    }
+  });
+
   it('survives deep nesting', () => {
     expect(findJsonError('['.repeat(200_000))).toBe(200_000);
   });

@@ -45,8 +45,9 @@ function stripBom(text: string): string {
 const SPACE = /[ \t\n\r]*/y;
 const NUMBER = /-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?/y;
 const LITERAL = /true|false|null/y;
-// The body of a string, up to its closing quote or to what may not stand in it.
-const STRING_BODY = /(?:[^"\\\u0000-\u001f]|\\(?:["\\/bfnrt]|u[0-9a-fA-F]{4}))*/y;
+// A piece of a string, up to its closing quote or to what may not stand in it. The pattern keeps a place for each turn of its loop,
+// and one without a limit runs out of stack at a text of some megabytes.
+const STRING_PIECE = /(?:[^"\\\u0000-\u001f]+|\\(?:["\\/bfnrt]|u[0-9a-fA-F]{4})){1,4096}/y;
 
 /**
  * Where the first error of a malformed JSON text is. Only used after `JSON.parse` has refused the text, whose own
@@ -64,7 +65,7 @@ export function findJsonError(text: string): number {
   };
   const skipString = (): boolean => {
     at++;
-    skip(STRING_BODY);
+    while (skip(STRING_PIECE));
     if (text[at] !== '"') return false;
     at++;
     return true;

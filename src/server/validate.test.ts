@@ -24,7 +24,10 @@ describe('a value that does not fit its schema', () => {
     ],
     [{ temperature: 'hot' }, 'temperature', '`temperature` must be a number, not a text.'],
     [{ temperature: 3 }, 'temperature', '`temperature` must be at most 2.'],
-    [{ max_tokens: 1.5 }, 'max_tokens', '`max_tokens` must be a whole number, not a number.'],
+    [{ max_tokens: 1.5 }, 'max_tokens', '`max_tokens` must be a whole number.'],
+    [{ max_tokens: 0 }, 'max_tokens', '`max_tokens` must be at least 1.'],
+    [{ stop: Array.from({ length: 17 }, () => 'x') }, 'stop', '`stop` must be at most 16 items long.'],
+    [{ stop: [''] }, 'stop[0]', '`stop[0]` must not be empty.'],
     [{ stop: [1] }, 'stop[0]', '`stop[0]` must be a text, not a number.'],
     [{ tool_choice: 'sometimes' }, 'tool_choice', '`tool_choice` must be one of `none`, `auto`, `required` or an object.'],
     [
@@ -34,6 +37,13 @@ describe('a value that does not fit its schema', () => {
     ],
   ])('%j is refused, naming %s', (fields, param, message) => {
     expect(chat(fields)).toThrow(expect.objectContaining({ code: 'invalid_request', param, message }));
+  });
+
+  it('is measured against the form that it only exceeds, where there are several', () => {
+    const schema = z.strictObject({ input: z.union([z.string(), z.array(z.string()).min(1).max(2), z.array(z.number())]) });
+    expect(() => validate(schema, { input: [] })).not.toThrow();
+    expect(() => validate(schema, { input: ['a', 'b', 'c'] })).toThrow('`input` must be at most 2 items long.');
+    expect(() => validate(schema, { input: ['a', 1] })).toThrow('`input[1]` must be a text, not a number.');
   });
 
   it('names fields that a strict schema does not know, and a body that is missing', () => {

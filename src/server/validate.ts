@@ -4,6 +4,7 @@ import { formatPath } from '../config/issues.ts';
 import { TuttiError } from '../errors/error.ts';
 
 type Issue = z.core.$ZodIssue;
+type Bound = Extract<Issue, { code: 'too_small' | 'too_big' }>;
 
 /** The value as its schema reads it. Throws `invalid_request` with `param` for the first thing that is wrong. */
 export function validate<S extends z.ZodType>(schema: S, value: unknown): z.output<S> {
@@ -14,15 +15,21 @@ export function validate<S extends z.ZodType>(schema: S, value: unknown): z.outp
   throw new TuttiError('invalid_request', sentence(issue, param), param === '' ? {} : { param });
 }
 
-/** Of a union's branches, the one that the value came nearest to fitting says best what is wrong: the deepest issue. */
+/** Of a union's branches, the one that the value came nearest to fitting says best what is wrong: one that it only exceeds, else the deepest issue. */
 function innermost(issues: readonly Issue[], base: readonly PropertyKey[] = []): Issue {
   const issue = issues[0]!; // zod never fails without an issue
   const path = [...base, ...issue.path];
   if (issue.code !== 'invalid_union' || issue.errors.length === 0) return { ...issue, path };
   const branches = issue.errors.filter((branch) => branch.length > 0).map((branch) => innermost(branch, path));
+  const exceeded = branches.find(isBound);
+  if (exceeded !== undefined) return exceeded;
   const deepest = branches.reduce((a, b) => (b.path.length > a.path.length ? b : a));
   if (deepest.path.length > path.length) return deepest;
   return { ...issue, path, errors: branches.map((branch) => [branch]) } as Issue; // the same kind of issue, with its errors made flat
+}
+
+function isBound(issue: Issue): issue is Bound {
+  return issue.code === 'too_small' || issue.code === 'too_big';
 }
 
 function sentence(issue: Issue, param: string): string {
@@ -30,7 +37,8 @@ function sentence(issue: Issue, param: string): string {
   switch (issue.code) {
     case 'invalid_type':
       if (isMissing(issue)) return `${subject} is missing.`;
-      return `${subject} must be ${expectation(issue)}, not ${received(issue)}.`;
+      // A number that is not whole is one all the same.
+      return `${subject} must be ${expectation(issue)}${issue.expected === 'int' ? '' : `, not ${received(issue)}`}.`;
     case 'invalid_union':
       if ('options' in issue && Array.isArray(issue.options)) return `${subject} must be one of ${list(issue.options)}.`;
       if (issue.errors.flat().every(isMissing)) return `${subject} is missing.`;
@@ -42,7 +50,8 @@ function sentence(issue: Issue, param: string): string {
     case 'too_small':
     case 'too_big':
       // A schema's own words, as in `messages must hold at least one message`, say it better.
-      return /^Too (small|big)/.test(issue.message) ? `${subject} must be ${bound(issue)}.` : capital(`${issue.message}.`);
+      if (!/^Too (small|big)/.test(issue.message)) return capital(`${issue.message}.`);
+      return `${subject} must ${isEmptiness(issue) ? 'not be empty' : `be ${bound(issue)}`}.`;
     default:
       return `${subject} is not valid: ${issue.message}.`;
   }
@@ -81,7 +90,11 @@ function article(type: string): string {
   return ARTICLES[type] ?? type;
 }
 
-function bound(issue: Extract<Issue, { code: 'too_small' | 'too_big' }>): string {
+function isEmptiness({ code, origin, ...issue }: Bound): boolean {
+  return code === 'too_small' && 'minimum' in issue && issue.minimum === 1 && (origin === 'string' || origin === 'array');
+}
+
+function bound(issue: Bound): string {
   const limit = issue.code === 'too_small' ? issue.minimum : issue.maximum;
   const word =
     issue.code === 'too_small' ? (issue.inclusive ? 'at least' : 'more than') : issue.inclusive ? 'at most' : 'less than';

@@ -205,6 +205,8 @@ describe('pages of other origins', () => {
     const good = await preflight('https://good.example');
     expect(good.headers.get('access-control-allow-origin')).toBe('https://good.example');
     expect(good.headers.get('access-control-allow-headers')).toBe('authorization');
+    expect(good.headers.get('access-control-allow-methods')).toBe('GET, HEAD, POST, PATCH, DELETE');
+    expect((await harness.fetch(CHAT, { method: 'OPTIONS' })).status).toBe(204);
     expect((await preflight('https://evil.example')).headers.get('access-control-allow-origin')).not.toBe('https://evil.example');
     const headers = { origin: 'https://good.example' };
     const refused = await harness.fetch(CHAT, { body: chat(), headers });

@@ -51,6 +51,16 @@ describe('inference', () => {
     });
   });
 
+  it('names the parameters that a local model has no use for', async () => {
+    await using harness = await startServer({ fake: { residency: 'local', models: { echo: {} } } });
+    const body = { model: 'fake:echo', input: '?', parameters: { temperature: 0, odd: 1 } };
+    for (const stream of [false, true]) {
+      const response = await harness.fetch('/api/inference', { body: { ...body, stream } });
+      await response.text();
+      expect(response.headers.get('x-tutti-ignored')).toBe('odd');
+    }
+  });
+
   it('finds a model by capability, or takes the one of a backend', async () => {
     const capabilities = ['text_generation', 'code_generation'];
     await using harness = await startServer({ fake: { models: { coder: { answer: 'code', descriptor: { capabilities } } } } });

@@ -47,7 +47,7 @@ export const tuttiSettings = z.strictObject({
 });
 export type TuttiSettings = z.infer<typeof tuttiSettings>;
 
-export const chatRequest = chatInput.omit({ extra: true }).extend({
+const fields = chatInput.omit({ extra: true }).extend({
   model: z
     .string()
     .min(1)
@@ -58,9 +58,13 @@ export const chatRequest = chatInput.omit({ extra: true }).extend({
   metadata: z.record(z.string(), z.unknown()).nullish().describe('Kept with the run; `request.metadata` in rules.'),
   tutti: tuttiSettings.optional(),
 });
+export const chatRequest = fields.refine(({ logprobs, top_logprobs }) => logprobs === true || !top_logprobs, {
+  path: ['top_logprobs'],
+  message: 'it needs `logprobs: true`',
+});
 export type ChatRequest = z.infer<typeof chatRequest>;
 
-const KNOWN_FIELDS = new Set(Object.keys(chatRequest.shape));
+const KNOWN_FIELDS = new Set(Object.keys(fields.shape));
 const NOT_INPUT = ['model', 'stream', 'stream_options', 'metadata', 'tutti'] as const;
 
 /** The input of the call, with the fields that Tutti does not know as `extra`. */

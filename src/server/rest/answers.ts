@@ -5,6 +5,7 @@ import { collectAnswer } from '../../composition/answer.ts';
 import { toolCallSchema } from '../../contracts/chat.ts';
 import type { Answer, Execution } from '../../contracts/library.ts';
 import { streamChat } from '../openai/chat-stream.ts';
+import { nameIgnored } from '../openai/unknown-fields.ts';
 import { nameRun, type Call } from '../route.ts';
 import { toWireDetails, toWireUsage, wireDetails, wireUsage } from '../wire/answer.ts';
 
@@ -30,17 +31,21 @@ export interface AnswerOptions {
   readonly steps?: boolean | undefined;
   /** What was asked for: the name of a streamed answer until it is known which model answers. */
   readonly target: string;
+  /** Fields of the request that Tutti does not know. */
+  readonly extra?: Record<string, unknown> | undefined;
 }
 
 /** The answer of a run, as the client wants it. Errors: those of the run. */
 export async function sendAnswer(
   call: Call<unknown, unknown>,
   execution: Execution,
-  { streamed, steps = false, target }: AnswerOptions,
+  { streamed, steps = false, target, extra }: AnswerOptions,
 ): Promise<WireAnswer | FastifyReply> {
   nameRun(call, execution.runId);
-  if (streamed) return streamChat(call, execution, { target, steps, includeUsage: true, tellAll: true });
-  return toWireAnswer(await collectAnswer(execution));
+  if (streamed) return streamChat(call, execution, { target, steps, includeUsage: true, tellAll: true, extra });
+  const answer = await collectAnswer(execution);
+  nameIgnored(call, execution.record(), extra);
+  return toWireAnswer(answer);
 }
 
 export function toWireAnswer(answer: Answer): WireAnswer {

@@ -1,6 +1,7 @@
 /** `/api/inference`: one question, many to one model, or one to many models; inputs may hold images, sounds and files. */
 import type { FastifyReply } from 'fastify';
 import { z } from 'zod';
+import type { ChatInput } from '../../contracts/chat.ts';
 import type { ExecuteRequest, RunRequest } from '../../contracts/library.ts';
 import { operationOf } from '../../contracts/vocabulary.ts';
 import { TuttiError } from '../../errors/error.ts';
@@ -40,7 +41,13 @@ export async function infer(call: Call<z.output<typeof inferenceBody>>): Promise
     throw new TuttiError('invalid_request', 'Only conversations are streamed.', { param: 'stream' });
   }
   const execution = call.services.tutti.execute({ ...called, commit: streamed ? 'first-content' : 'finish' });
-  return sendAnswer(call, execution, { streamed, steps: body.steps, target: body.model ?? body.capability ?? 'auto' });
+  const target = body.model ?? body.capability ?? 'auto';
+  return sendAnswer(call, execution, { streamed, steps: body.steps, target, extra: extraOf(called) });
+}
+
+/** Parameters that no conversation has. */
+function extraOf({ operation, input }: Pick<ExecuteRequest, 'operation' | 'input'>): Record<string, unknown> | undefined {
+  return operation === 'chat' ? (input as ChatInput).extra : undefined;
 }
 
 /** Texts for embedding are embedded, everything else is a conversation. */
