@@ -106,14 +106,14 @@ export class Tutti implements AsyncDisposable {
   readonly #system: System;
   readonly #cpu = cpuMeter();
   readonly #assistants: Assistants;
-  /** The conversations that were begun, the thousand used last. */
+  /** The conversations that were begun, the thousand used last; with `runs.store_content` also those before a restart. */
   readonly conversations: Conversations;
 
   /** Use `createTutti`. */
   constructor(system: System) {
     this.#system = system;
     const perform: AssistantsOptions['perform'] = (work, options) => system.engine.perform(work, options);
-    this.conversations = new Conversations(perform);
+    this.conversations = new Conversations({ perform, stored: system.conversations, log: system.log });
     this.#assistants = createAssistants({
       perform,
       models: () => system.assistantModels,
@@ -236,7 +236,7 @@ export class Tutti implements AsyncDisposable {
 
   /**
    * Answers the question with which a run waits (its `status` is `waiting`); the run goes on under the same id.
-   * Errors: `run_not_found`, `not_waiting`, those of `run`.
+   * Errors: `run_not_found`, `not_waiting`, `run_not_kept`, `stored_data_unreadable`, those of `run`.
    */
   async reply(id: RunId, reply: string, options: Omit<ResumeRequest, 'reply'> = {}): Promise<Answer> {
     return collectAnswer(this.resume(id, { commit: 'finish', ...options, reply }));
@@ -244,7 +244,8 @@ export class Tutti implements AsyncDisposable {
 
   /**
    * Goes on with a run of an orchestration that waits for a reply, or failed: calls that had succeeded are not made again.
-   * Such runs are kept in memory for a day. Errors: `run_not_found`, `not_waiting`.
+   * Such runs are kept in memory for a day; with `runs.store_content` in the database, also over a restart.
+   * Errors: `run_not_found`, `not_waiting`, `run_not_kept`, `stored_data_unreadable`.
    */
   resume(id: RunId, options: ResumeRequest = {}): Execution {
     return this.#system.engine.resume(id, options);

@@ -81,7 +81,7 @@ export class Engine {
 
   constructor(options: EngineOptions) {
     this.#options = options;
-    this.#resumable = new ResumableRuns(options.clock);
+    this.#resumable = new ResumableRuns(options.clock, options.runs);
     this.#leases = new Leases(options);
     this.#calls = new Calls({ ...options, leases: this.#leases });
     this.#effects = {
@@ -118,15 +118,17 @@ export class Engine {
 
   /**
    * Goes on with a run that waits for a reply, or failed after some of its calls had succeeded: what had succeeded is not
-   * done again. Errors: `run_not_found`, `not_waiting`, `invalid_request` without a reply to a question.
+   * done again. Errors: `run_not_found`, `not_waiting`, `run_not_kept`, `stored_data_unreadable`, `invalid_request` without a
+   * reply to a question.
    */
   resume(id: RunId, { reply, ...call }: ResumeRequest = {}): Execution {
     const known = this.#options.runs.get(id, call.principal);
     if (known === undefined) throw new TuttiError('run_not_found', `There is no run ${id}, or no longer.`, { param: 'run' });
-    const kept = this.#resumable.get(id);
-    if (kept === undefined)
-      throw new TuttiError('not_waiting', `The run ${id} is ${known.status} and cannot go on.`, { param: 'run' });
-    if (kept.waiting !== null) {
+    const kept = this.#resumable.get(known);
+    if (kept.waiting === null) {
+      if (reply !== undefined)
+        throw new TuttiError('not_waiting', `The run ${id} is ${known.status} and does not wait for a reply.`, { param: 'run' });
+    } else {
       if (reply === undefined || reply.trim() === '') {
         throw new TuttiError('invalid_request', `The run waits for a reply to: ${kept.waiting.question}`, { param: 'reply' });
       }
@@ -134,8 +136,8 @@ export class Engine {
     }
     const { signal: _signal, ...request } = kept.request;
     const { principal: _viewer, ...fresh } = call;
-    const execution = this.#start({ ...request, ...fresh }, { journal: kept.journal, id, startedAt: kept.startedAt });
-    this.#resumable.take(id);
+    const execution = this.#start({ ...request, ...fresh }, { journal: kept.journal, id, startedAt: known.startedAt });
+    this.#resumable.forget(id);
     return execution;
   }
 
@@ -164,7 +166,7 @@ export class Engine {
 
   /** The question that a run waits with; null when it does not wait. */
   questionOf(id: RunId): string | null {
-    return this.#resumable.get(id)?.waiting?.question ?? null;
+    return this.#resumable.questionOf(id);
   }
 
   #start(request: ExecuteRequest, earlier: Earlier): Execution {
@@ -209,7 +211,12 @@ export class Engine {
     const task = questionOf(request);
     const details = (): RunDetails => detailsOf(recorder.record(), scope.outcome, task, this.#options.review());
     const parts = orchestrated
-      ? this.#resumably(scope, reviewed(dispatched, this.#options.review(), earlier.journal), details)
+      ? this.#pausing(scope, reviewed(dispatched, this.#options.review(), earlier.journal), {
+          details,
+          // Work of Tutti's own is begun anew by who asked for it.
+          keep: (waiting) =>
+            earlier.inline === undefined && this.#resumable.keep(recorder, { request, journal: earlier.journal, waiting }),
+        })
       : dispatched;
     return { runId: recorder.id, parts: recorder.tap(parts), record: () => recorder.record(), details };
   }
@@ -232,20 +239,24 @@ export class Engine {
   }
 
   /** The same parts. A pause becomes an answer: the question. What can go on later is kept. */
-  async *#resumably(scope: RunScope, parts: AsyncIterable<Part>, details: () => RunDetails): AsyncGenerator<Part> {
-    const { request, recorder, journal } = scope;
-    const keep = (waiting: ResumableRun['waiting']): void =>
-      this.#resumable.keep(recorder.id, { request, journal, startedAt: recorder.record().startedAt, waiting });
+  async *#pausing(
+    { request, recorder, journal }: RunScope,
+    parts: AsyncIterable<Part>,
+    { details, keep }: { details: () => RunDetails; keep: (waiting: ResumableRun['waiting']) => void },
+  ): AsyncGenerator<Part> {
     let said = false;
+    let over = false;
     try {
       for await (const part of parts) {
         said ||= part.type === 'text-delta' && part.step === ROOT;
         yield part;
       }
+      over = true;
     } catch (thrown) {
+      over = true;
       const error = TuttiError.from(thrown);
       if (error.code !== 'awaiting_input') {
-        // One that was cancelled, too: the reply that it was given is not lost because its client has left.
+        // One that was cancelled, too: the reply that it was given is not lost with its client.
         if (journal.size > 0) keep(null);
         const now = this.#options.clock.now();
         const status = error.code === 'cancelled' ? 'cancelled' : 'failed';
@@ -259,6 +270,9 @@ export class Engine {
         yield { type: 'text-delta', step: ROOT, choice, text: said ? `\n\n${error.message}` : error.message };
         yield { type: 'finish', step: ROOT, choice, reason: 'stop', confidence: null };
       }
+    } finally {
+      // Left by whoever read it.
+      if (!over && !recorder.answered && journal.size > 0) keep(null);
     }
   }
 

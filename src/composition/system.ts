@@ -26,6 +26,7 @@ import { Measurements } from '../router/measurements.ts';
 import { Router } from '../router/router.ts';
 import type { ReviewLimits } from '../runs/recorder.ts';
 import { createRuns, type Runs } from '../runs/runs.ts';
+import { StoredConversations } from '../storage/conversations.ts';
 import { openStorage, type Storage } from '../storage/storage.ts';
 import type { Doubts } from '../arbiter/interpreter/interpreter.ts';
 import { Backends, type BackendEntry } from './backends.ts';
@@ -59,6 +60,8 @@ export class System implements AsyncDisposable {
   readonly log: Logger;
   readonly clock: Clock;
   readonly startedAt: number;
+  /** null without `runs.store_content`. */
+  readonly conversations: StoredConversations | null;
   readonly #storage: Storage;
   readonly #measurements = new Measurements();
   readonly #options: TuttiOptions;
@@ -101,6 +104,7 @@ export class System implements AsyncDisposable {
       priceOf: (id) => this.registry.get(id)?.price,
       review: () => this.#reviewLimits,
     });
+    this.conversations = config.runs.store_content ? new StoredConversations({ storage: this.#storage, clock, log }) : null;
     const { events } = this.runs;
     const { events: own } = options;
     if (own !== undefined)
@@ -449,6 +453,7 @@ export class System implements AsyncDisposable {
     await this.backends[Symbol.asyncDispose]();
     this.#snapshot?.router[Symbol.dispose]();
     this.runs.close();
+    this.conversations?.close();
     this.#storage.close();
     this.#closed.resolve();
   }

@@ -57,7 +57,7 @@ export const ERROR_CODES = {
   unknown_backend: missing('No backend has this name. The message names those that are configured.'),
   run_not_found: missing('No run has this id, or retention has removed it.'),
   conversation_not_found: missing(
-    'No conversation has this id, or it was forgotten: the thousand used last are kept, in memory.',
+    'No conversation has this id, or it was forgotten: the thousand used last are kept, in memory; with `runs.store_content` in the database, for as long as runs are.',
   ),
   no_model_for_capability: server(
     503,
@@ -196,6 +196,10 @@ export const ERROR_CODES = {
     'The run does not wait for a reply, and did not fail in a way that can be resumed. `GET /api/runs/{id}` says how it ended.',
     409,
   ),
+  run_not_kept: invalid(
+    'The run waited for a reply or failed half-way, but what it needs to go on was kept in memory only and is gone, by a restart or after a day. Ask anew; `runs.store_content: true` keeps it in the database from then on.',
+    410,
+  ),
 
   // Running and stopping
   cancelled: server(499, false, 'The caller left or cancelled before the answer was complete.'),
@@ -224,6 +228,11 @@ export const ERROR_CODES = {
     503,
     true,
     'The database cannot be read or written (disk full, read-only or corrupt). Calls are still answered; history is not kept.',
+  ),
+  stored_data_unreadable: server(
+    500,
+    false,
+    'What the database has of this run or conversation cannot be read: it is damaged, or another version of Tutti wrote it. Begin anew; `tutti doctor` checks the whole file.',
   ),
   port_in_use: server(500, false, 'Another program listens on this address. Stop it, or choose another with `--port`.'),
   listen_refused: server(

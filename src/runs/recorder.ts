@@ -7,6 +7,7 @@ import type { BackendId, Capability, ModelId, RunId } from '../contracts/vocabul
 import { TuttiError } from '../errors/error.ts';
 import { newId } from '../lib/id.ts';
 import { ContentKeeper } from './content.ts';
+import type { RunJournal } from './journal-rows.ts';
 import { RunTree, ROOT } from './run-tree.ts';
 import { Tap } from './tap.ts';
 
@@ -46,8 +47,8 @@ export interface RecorderOptions {
   readonly review?: ReviewLimits;
   /** Prices the steps whose `step-end` brings no cost. Default: their cost is unknown. */
   readonly priceOf?: (model: ModelId) => Price | undefined;
-  /** Called once with the whole run, before the event that says that it ended. */
-  readonly onEnd?: (run: RunRecord) => void;
+  /** Called once with the whole run, and with what it goes on with if it can, before the event that says that it ended. */
+  readonly onEnd?: (run: RunRecord, journal: RunJournal | null) => void;
 }
 
 /**
@@ -75,6 +76,7 @@ export class RunRecorder {
   #cacheHit = false;
   #metadata: Readonly<Record<string, unknown>>;
   #question: string | null = null;
+  #journal: RunJournal | null = null;
   readonly #finished = new Set<number>();
   #ended: RunRecord | null = null;
 
@@ -137,6 +139,11 @@ export class RunRecorder {
   /** The run pauses with a question: when its parts end, its status is `waiting` and not `completed`. */
   wait(question: string): void {
     this.#question = question;
+  }
+
+  /** The run can go on with this after it has ended. Stored with it where its content is. */
+  canGoOn(journal: RunJournal): void {
+    if (this.#content !== null) this.#journal = journal;
   }
 
   /** Looks at one part. For the parts of a stream, `tap` does it. */
@@ -225,7 +232,7 @@ export class RunRecorder {
     for (const path of this.#tree.closeOpen(outcome, error)) this.#publishStepEnd(path);
     const run = this.#record(status, error);
     this.#ended = run;
-    this.#onEnd?.(run);
+    this.#onEnd?.(run, this.#journal);
     switch (status) {
       case 'completed':
         this.#bus.publish('run.completed', { run }, this.#origin);

@@ -2,6 +2,7 @@
 import type { SQLInputValue } from 'node:sqlite';
 import type { EventType, TuttiEvent } from '../contracts/event.ts';
 import type { RunRecord, StepRecord } from '../contracts/run.ts';
+import { withoutSecrets } from './secret-fields.ts';
 import type { Connection } from '../storage/connection.ts';
 
 const DELETE_RUN = 'DELETE FROM runs WHERE id = ?';
@@ -65,7 +66,7 @@ function contentJson({ input, output }: { input: unknown; output: unknown }, max
 }
 
 function limited(value: unknown, maxBytes: number): string {
-  const json = JSON.stringify(value) ?? 'null';
+  const json = JSON.stringify(value, withoutSecrets) ?? 'null';
   const bytes = Buffer.byteLength(json);
   return bytes <= maxBytes ? json : JSON.stringify({ omitted: `${bytes} bytes, more than runs.max_content_kb` });
 }

@@ -5,6 +5,7 @@ import type { RunRecord } from '../contracts/run.ts';
 import type { RunId } from '../contracts/vocabulary.ts';
 import { TuttiError } from '../errors/error.ts';
 import type { Storage } from '../storage/storage.ts';
+import { insertJournal, toJournalRow, type JournalRow, type RunJournal } from './journal-rows.ts';
 import { insertEvent, insertRun, toEventRow, toRunRow } from './run-rows.ts';
 
 const FLUSH_AFTER_MS = 250;
@@ -39,6 +40,7 @@ export class RunWriter {
   readonly #maxContentBytes: number;
   readonly #maxPending: Counts;
   readonly #runs = new Map<RunId, RunRecord>();
+  readonly #journals = new WeakMap<RunRecord, RunJournal>();
   /** By id, so in the order of publishing. */
   readonly #events = new Map<number, TuttiEvent>();
   readonly #dropped = { runs: 0, events: 0 };
@@ -73,11 +75,14 @@ export class RunWriter {
     return { ...this.#dropped };
   }
 
-  addRun(run: RunRecord): void {
+  /** With its journal, if it can go on. One that waits is written at once: a person has been promised that it does. */
+  addRun(run: RunRecord, journal: RunJournal | null = null): void {
     if (this.#closed) return;
     this.#runs.set(run.id, run);
+    if (journal !== null) this.#journals.set(run, journal);
     if (this.#runs.size > this.#maxPending.runs) this.#dropOldest(this.#runs, 'runs');
-    this.#schedule(this.#runs.size >= RUNS_A_BATCH ? 0 : FLUSH_AFTER_MS);
+    const urgent = this.#runs.size >= RUNS_A_BATCH || (journal !== null && journal.question !== null);
+    this.#schedule(urgent ? 0 : FLUSH_AFTER_MS);
   }
 
   addEvent(event: TuttiEvent): void {
@@ -131,10 +136,16 @@ export class RunWriter {
     const runs = first(this.#runs.values(), RUNS_A_BATCH);
     const events = first(this.#events.values(), EVENTS_A_BATCH);
     const runRows = runs.map((run) => this.#translated('runs', run.id, () => toRunRow(run, this.#maxContentBytes)));
+    const journalRows = runs.map((run) => this.#journalOf(run));
     const eventRows = events.map((event) => this.#translated('events', event.type, () => toEventRow(event)));
     try {
       this.#storage.write((connection) => {
-        for (const row of runRows) if (row !== null) insertRun(connection, row);
+        for (const [i, row] of runRows.entries()) {
+          if (row === null) continue;
+          insertRun(connection, row);
+          const journal = journalRows[i] ?? null;
+          if (journal !== null) insertJournal(connection, row.id, journal);
+        }
         for (const row of eventRows) if (row !== null) insertEvent(connection, row);
       });
     } catch (error) {
@@ -148,6 +159,20 @@ export class RunWriter {
     for (const event of events) this.#events.delete(event.id);
     this.#reportDropped();
     return true;
+  }
+
+  /** null where there is none, or it cannot be stored: the run then goes on only for as long as memory has it. */
+  #journalOf(run: RunRecord): JournalRow | null {
+    const journal = this.#journals.get(run);
+    if (journal === undefined) return null;
+    try {
+      const row = toJournalRow(journal);
+      if (row === null) this.#log.warn({ run: run.id }, 'the journal of a run is too large to be stored: a restart ends the run');
+      return row;
+    } catch (error) {
+      this.#log.error({ err: error, run: run.id }, 'the journal of a run cannot be written as JSON: a restart ends the run');
+      return null;
+    }
   }
 
   #translated<Row>(kind: keyof Counts, name: string, translate: () => Row): Row | null {

@@ -11,6 +11,7 @@ import type { Storage, StorageStatus } from '../storage/storage.ts';
 import { createEventBus, type ResumableEventBus } from './event-bus.ts';
 import { StoredEventIds } from './event-ids.ts';
 import { RunRecorder, type ReviewLimits, type RunMeta } from './recorder.ts';
+import { selectJournal, selectQuestion } from './journal-rows.ts';
 import { Retention } from './retention.ts';
 import { listRuns, type ListQuery, type RunPage } from './run-queries.ts';
 import { selectEvents, selectRun } from './run-rows.ts';
@@ -104,8 +105,8 @@ export class Runs implements Disposable {
       storeContent: config.store_content,
       ...(priceOf !== undefined && { priceOf }),
       ...(review !== undefined && { review: review() }),
-      onEnd: (run) => {
-        this.#writer.addRun(run);
+      onEnd: (run, journal) => {
+        this.#writer.addRun(run, journal);
         this.#live.delete(run.id);
       },
     });
@@ -120,6 +121,24 @@ export class Runs implements Disposable {
       this.#writer.pendingRuns.get(id) ??
       this.#read((connection) => (connection === null ? undefined : selectRun(connection, id)));
     return run !== undefined && maySee(viewer, run.principal) ? run : undefined;
+  }
+
+  /**
+   * What the database has for this run to go on with, as it was given to `RunRecorder.canGoOn`. Undefined when it has nothing,
+   * when the run is under way, or when its last end is not written yet: then memory knows better.
+   */
+  journal(id: RunId): string | undefined {
+    return this.#stored(id, selectJournal);
+  }
+
+  /** The question with which this run waits according to the database; null as `journal` is undefined, or when it failed. */
+  storedQuestion(id: RunId): string | null {
+    return this.#stored(id, selectQuestion) ?? null;
+  }
+
+  #stored<T>(id: RunId, select: (connection: Connection, id: RunId) => T): T | undefined {
+    if (this.#live.has(id) || this.#writer.pendingRuns.has(id)) return undefined;
+    return this.#read((connection) => (connection === null ? undefined : select(connection, id)));
   }
 
   /** Errors: `invalid_request` for a bad cursor. */

@@ -6,10 +6,16 @@ export const runsSchema = z
     store_content: z
       .boolean()
       .default(false)
-      .describe('Keep prompts and answers with the runs. Off: only their figures are kept.'),
-    max_content_kb: z.int().min(1).default(256).describe('A prompt or an answer larger than this is not kept with its run.'),
-    retention_days: z.number().positive().default(30).describe('Runs and events older than this are removed.'),
-    max_runs: z.int().min(1).default(100_000).describe('The oldest runs beyond this number are removed.'),
+      .describe(
+        'Keep prompts and answers with the runs, so that paused and failed runs and conversations go on after a restart. Off: only figures are kept.',
+      ),
+    max_content_kb: z
+      .int()
+      .min(1)
+      .default(256)
+      .describe('A prompt or an answer larger than this is not kept with its run. What a paused run needs to go on always is.'),
+    retention_days: z.number().positive().default(30).describe('Runs, conversations and events older than this are removed.'),
+    max_runs: z.int().min(1).default(100_000).describe('The oldest runs (and conversations) beyond this number are removed.'),
     max_events: z
       .int()
       .min(1)

@@ -1,9 +1,14 @@
 import type { EventType, TuttiEvent } from '../contracts/event.ts';
-import type { Principal } from '../contracts/principal.ts';
+import { LOCAL_PRINCIPAL, type Principal } from '../contracts/principal.ts';
 
 /** Admins see all; users what is theirs. No viewer is the process itself, which sees all. */
 export function maySee(viewer: Principal | undefined, owner: string): boolean {
   return viewer === undefined || viewer.role === 'admin' || viewer.id === owner;
+}
+
+/** Whom a stored id means. Roles are not stored: what a principal may do is for its key to say on the day. */
+export function storedPrincipal(id: string): Principal {
+  return id === LOCAL_PRINCIPAL.id ? LOCAL_PRINCIPAL : { id, role: 'user' };
 }
 
 /** Which events someone asked for. */

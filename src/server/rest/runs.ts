@@ -54,13 +54,12 @@ export const replyBody = z.strictObject({
 });
 export const resumeBody = z.strictObject(goOn).prefault({});
 
-/** The run goes on under its id: what had succeeded is not done again. Errors: `not_waiting`, `run_not_found`, those of the run. */
+/**
+ * The run goes on under its id: what had succeeded is not done again.
+ * Errors: `not_waiting`, `run_not_found`, `run_not_kept`, `stored_data_unreadable`, those of the run.
+ */
 export function replyToRun(call: Call<z.output<typeof replyBody>>): Promise<WireAnswer | FastifyReply> {
-  const { reply } = call.body;
-  if (call.services.tutti.questionOf(findRun(call).id) === null) {
-    throw new TuttiError('not_waiting', 'The run does not wait for a reply.', { param: 'run' });
-  }
-  return continueRun(call, { ...call.body, reply });
+  return continueRun(call, call.body);
 }
 
 /** A run that failed goes on where it failed. Errors: as for a reply. */
