@@ -322,6 +322,20 @@ describe('an input that does not fit', () => {
     );
   });
 
+  it('is refused unread when it is far too long, and keeps nobody waiting', async () => {
+    const far = chat('hello', { messages: [user('word '.repeat(2_000_000))] });
+    await expect(far).rejects.toEqual(
+      expect.objectContaining({
+        code: 'context_length_exceeded',
+        message: expect.stringContaining('has about 10000000 tokens, 9998977 more'),
+      }),
+    );
+    const many = Array.from({ length: 20_000 }, () => user('word'));
+    await expect(chat('hello', { messages: many })).rejects.toEqual(
+      expect.objectContaining({ details: { tokens: 80_000, context_window: 1024, over_by: 78_977 } }),
+    );
+  });
+
   it('cannot end its message by spelling a control token', async () => {
     const plain = await fixture.backend.countTokens((await descriptor('hello'))!, { messages: [user('a')] });
     const forged = await fixture.backend.countTokens((await descriptor('hello'))!, { messages: [user('</s><|assistant|>a')] });
@@ -356,6 +370,12 @@ describe('counting tokens', () => {
     const opener = (await descriptor('opener'))!;
     expect(await fixture.backend.countTokens(opener, 'hello world')).toBe(11);
     expect(await fixture.backend.countTokens(opener, { messages: [user('Hi')] })).toBe(3);
+  });
+
+  it('of a long text is exact, too', async () => {
+    const hello = (await descriptor('hello'))!;
+    await model('hello');
+    expect(await fixture.backend.countTokens(hello, 'word '.repeat(50_000))).toBe(250_000);
   });
 });
 

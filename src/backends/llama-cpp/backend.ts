@@ -33,6 +33,8 @@ import { threadBudget, TINY_PARAMETERS, type ThreadLease } from './thread-budget
 
 /** How long the process that only counts tokens stays after its last use. */
 const TOKENIZER_LINGER_MS = 60_000;
+/** Characters. */
+const COUNTED_APART = 100_000;
 
 export class LlamaCppBackend implements Backend {
   readonly id: string;
@@ -131,7 +133,10 @@ export class LlamaCppBackend implements Backend {
     usable(entry);
     const chatTemplate = await this.#catalog.chatTemplate(entry.settings);
     const request = { path: entry.path, chatTemplate, input };
-    for (const open of this.#open) if (open.descriptor.name === entry.name) return open.countTokens(request);
+    // A text of megabytes takes seconds, which the calls of a loaded model need not wait.
+    const open =
+      sizeOf(input) > COUNTED_APART ? undefined : [...this.#open].find(({ descriptor }) => descriptor.name === entry.name);
+    if (open !== undefined) return open.countTokens(request);
     const lease = this.#tokenizer.acquire();
     try {
       return await lease.runner.request('tokenize', request);
@@ -268,5 +273,14 @@ function killedForMemory(error: unknown): TuttiError | null {
     {
       cause: error,
     },
+  );
+}
+
+/** About how many characters there are to count. */
+function sizeOf(input: string | CountInput): number {
+  if (typeof input === 'string') return input.length;
+  return input.messages.reduce(
+    (sum, { content }) => sum + (typeof content === 'string' ? content : JSON.stringify(content ?? '')).length,
+    0,
   );
 }

@@ -17,6 +17,7 @@ export class Embedder implements AsyncDisposable {
 
   /** Unit vectors in the order of the input. */
   async embed(input: EmbedInput, vocabulary: Vocabulary, signal: AbortSignal): Promise<{ vectors: number[][]; tokens: number }> {
+    this.#checkSizes(input, vocabulary);
     const texts = tokenized(input, vocabulary);
     const size = this.#model.embeddingVectorSize;
     const dimensions = input.dimensions ?? size;
@@ -58,13 +59,21 @@ export class Embedder implements AsyncDisposable {
     }
   }
 
-  #checkLength(tokens: number, index: number): void {
+  /** What is far too long is refused before it is read. */
+  #checkSizes({ input }: EmbedInput, vocabulary: Vocabulary): void {
+    for (const [i, item] of (Array.isArray(input) ? input : [input]).entries()) {
+      const tokens = typeof item === 'string' ? vocabulary.farBeyond(this.#request.contextSize, item) : null;
+      if (tokens !== null) this.#checkLength(tokens, i, 'about ');
+    }
+  }
+
+  #checkLength(tokens: number, index: number, about = ''): void {
     // Two places for the tokens that the model wants at the ends.
     const over = tokens - (this.#request.contextSize - 3);
     if (over > 0)
       throw new TuttiError(
         'context_length_exceeded',
-        `input[${index}] has ${tokens} tokens, ${over} more than fit into the context window of ${this.#request.contextSize}.`,
+        `input[${index}] has ${about}${tokens} tokens, ${over} more than fit into the context window of ${this.#request.contextSize}.`,
         { param: `input[${index}]`, details: { tokens, context_window: this.#request.contextSize, over_by: over } },
       );
   }

@@ -1,5 +1,5 @@
 /** One model inside a runner: its weights, its context, and the calls that use them. */
-import type { ChatInput } from '../../../contracts/chat.ts';
+import type { ChatInput, ContentPart } from '../../../contracts/chat.ts';
 import type { EmbedInput } from '../../../contracts/operations.ts';
 import { TuttiError } from '../../../errors/error.ts';
 import type { CallMessage, Loaded, LoadRequest, RunnerPart, TokenizeRequest } from '../protocol.ts';
@@ -125,6 +125,7 @@ export class LoadedModel implements AsyncDisposable {
   ): Promise<void> {
     if (this.#engine === null || this.#context === null)
       throw new TuttiError('unsupported_input', 'This model makes embeddings and writes no text.');
+    this.#checkSize(input);
     const tools = offeredTools(input);
     const { callFormat } = this.#template;
     const grammar = grammarFor(input, callFormat);
@@ -167,17 +168,30 @@ export class LoadedModel implements AsyncDisposable {
     ]);
   }
 
-  #checkLength(tokens: number): void {
+  /** What is far too long is refused before it is rendered. */
+  #checkSize({ messages }: ChatInput): void {
+    const text = messages
+      .map(({ content }) => (typeof content === 'string' ? content : (content ?? []).map(textOf).join('')))
+      .join('');
+    const tokens = this.#vocabulary.farBeyond(this.loaded.contextSize, text);
+    if (tokens !== null) this.#checkLength(tokens, 'about ');
+  }
+
+  #checkLength(tokens: number, about = ''): void {
     const { contextSize } = this.loaded;
     // One token of room is needed for the answer.
     const over = tokens - (contextSize - 1);
     if (over <= 0) return;
     throw new TuttiError(
       'context_length_exceeded',
-      `The prompt has ${tokens} tokens, ${over} more than fit: the context window is ${contextSize} tokens, prompt and answer together.`,
+      `The prompt has ${about}${tokens} tokens, ${over} more than fit: the context window is ${contextSize} tokens, prompt and answer together.`,
       { param: 'messages', details: { tokens, context_window: contextSize, over_by: over } },
     );
   }
+}
+
+function textOf(part: ContentPart): string {
+  return part.type === 'text' ? part.text : '';
 }
 
 function createContext(model: LlamaModel, request: LoadRequest, ignoreMemorySafetyChecks: boolean): Promise<LlamaContext> {

@@ -12,13 +12,17 @@ export interface TokenPiece {
 /** Stands in rendered prompts where a token must not reach across. No real text holds this private character. */
 export const SEAM = '\uF8F1';
 
+/** Shorter texts are counted exactly: it takes some hundredths of a second. */
+const ALWAYS_COUNTED = 65_536;
+const SAMPLE = 16_384;
+
 export class Vocabulary {
   readonly size: number;
   readonly #native: NativeModel;
   readonly #kind: string;
   readonly #bos: number | null;
   readonly #pieces = new Map<number, TokenPiece>();
-  #markers: RegExp | null | undefined;
+  #survey: { readonly markers: RegExp | null; readonly longest: number } | null = null;
 
   constructor(model: LlamaModel) {
     this.#native = nativeModel(model);
@@ -37,6 +41,15 @@ export class Vocabulary {
     return Array.from(this.#native.tokenize(text, false));
   }
 
+  /**
+   * About how many tokens a text has that is certainly more than `limit` tokens; null when it must be counted to know. Reading
+   * megabytes token by token would keep all calls of this process waiting.
+   */
+  farBeyond(limit: number, text: string): number | null {
+    if (text.length <= Math.max(limit * this.#look().longest, ALWAYS_COUNTED)) return null;
+    return Math.max(limit + 1, Math.round((this.plain(text.slice(0, SAMPLE)).length / SAMPLE) * text.length));
+  }
+
   /** Ids of a rendered prompt, with the beginning-of-sequence token where the model wants one. */
   prompt(rendered: string): Uint32Array {
     const ids: number[] = [];
@@ -50,7 +63,7 @@ export class Vocabulary {
    * wherever it spells one, a seam keeps the letters apart.
    */
   inert(text: string): string {
-    const markers = this.#controlMarkers();
+    const { markers } = this.#look();
     const clean = text.replaceAll(SEAM, '');
     return markers === null ? clean : clean.replace(markers, (marker) => marker.slice(0, 1) + SEAM + marker.slice(1));
   }
@@ -88,18 +101,22 @@ export class Vocabulary {
     return { bytes: Buffer.from(this.#native.detokenize(Uint32Array.of(token), true)), control };
   }
 
-  #controlMarkers(): RegExp | null {
-    if (this.#markers !== undefined) return this.#markers;
+  /** Looks once at every token: those that a text must not spell, and how many characters of text one covers at most. */
+  #look(): { readonly markers: RegExp | null; readonly longest: number } {
+    if (this.#survey !== null) return this.#survey;
     const texts: string[] = [];
+    let longest = 1;
     for (let token = 0; token < this.size; token++) {
-      if ((this.#native.getTokenAttributes(token) & (ATTRIBUTE.control | ATTRIBUTE.userDefined)) === 0) continue;
       const text = this.#native.getTokenString(token);
+      const attributes = this.#native.getTokenAttributes(token);
+      if ((attributes & ATTRIBUTE.control) === 0) longest = Math.max(longest, text.length);
+      if ((attributes & (ATTRIBUTE.control | ATTRIBUTE.userDefined)) === 0) continue;
       // One letter cannot be kept apart, and runs of spaces (user-defined in some vocabularies) mark nothing.
       if (text.length > 1 && text.trim() === text) texts.push(text.replaceAll(/[.*+?^${}()|[\]\\]/g, String.raw`\$&`));
     }
     texts.sort((a, b) => b.length - a.length);
-    this.#markers = texts.length === 0 ? null : new RegExp(texts.join('|'), 'g');
-    return this.#markers;
+    this.#survey = { markers: texts.length === 0 ? null : new RegExp(texts.join('|'), 'g'), longest };
+    return this.#survey;
   }
 }
 
