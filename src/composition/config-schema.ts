@@ -1,8 +1,9 @@
 /** The whole config: the sections of all parts, put together, and the checks that need more than one of them. */
 import { z } from 'zod';
 import type { AnyBackendDefinition } from '../contracts/backend.ts';
+import type { ModelRegistration } from '../contracts/registration.ts';
 import type { AnyStrategyDefinition } from '../contracts/strategy.ts';
-import { BACKEND_ID_PATTERN, isKnownCapability } from '../contracts/vocabulary.ts';
+import { BACKEND_ID_PATTERN, isKnownCapability, type BackendId } from '../contracts/vocabulary.ts';
 import type { ConfigShape } from '../config/load.ts';
 import { plainIssues } from '../config/issues.ts';
 import { shapeOf } from '../config/walk.ts';
@@ -15,10 +16,12 @@ import { compileRules } from '../router/rules.ts';
 import { orchestratorSchema, routingSchema } from '../router/schema.ts';
 import { reviewSchema, runsSchema } from '../runs/schema.ts';
 import { serverSchema } from '../server/schema.ts';
+import { DEFAULT_ALIASES } from './default-aliases.ts';
+import { DISCOVERABLE } from './discovery.ts';
 import { EMBEDDED_BACKEND } from './embedded.ts';
 import { entrySchema as orchestrationSchema, splitCommon } from './inline.ts';
 import { orchestrationCommon } from './orchestration.ts';
-import { findCycle, unknownTargets, type Reference } from './orchestration-graph.ts';
+import { findCycles, unknownTargets, type KnownNames, type Reference } from './orchestration-graph.ts';
 
 /** Keys of every backend, whatever its type: read by the composition, not by the backend's own schema. */
 export const backendCommon = {
@@ -117,12 +120,20 @@ export interface Kinds {
   readonly strategies: ReadonlyMap<string, AnyStrategyDefinition>;
 }
 
+/** What there is beside the config. */
+export interface Surroundings {
+  /** Backends that are made in code; null: none are, so that a config without `backends:` gets those that are found. */
+  readonly backends: readonly BackendId[] | null;
+  /** What plug-ins register. */
+  readonly models: readonly ModelRegistration[];
+}
+
 /** The config's shape with the kinds of backends and strategies that are there: built in ones and those of plug-ins. */
-export function configShape(kinds: Kinds): ConfigShape<TuttiConfig> {
+export function configShape(kinds: Kinds, around: Surroundings = { backends: null, models: [] }): ConfigShape<TuttiConfig> {
   return {
     schema: configSchema,
     entrySchema: (path, data) => entrySchema(kinds, path, data),
-    check: (config, issue) => check(kinds, config, issue),
+    check: (config, issue) => check(kinds, around, config, issue),
   };
 }
 
@@ -161,7 +172,7 @@ function withCommon(own: z.ZodType): z.core.$ZodType {
 
 type Report = (path: readonly PropertyKey[], reason: string) => void;
 
-function check(kinds: Kinds, config: TuttiConfig, issue: Report): void {
+function check(kinds: Kinds, around: Surroundings, config: TuttiConfig, issue: Report): void {
   for (const [id, entry] of Object.entries(config.backends ?? {})) {
     const definition = kinds.backends.get(entry.type);
     if (definition === undefined) {
@@ -182,7 +193,7 @@ function check(kinds: Kinds, config: TuttiConfig, issue: Report): void {
   }
   checkNames(config, issue);
   const members = checkOrchestrations(kinds, config, issue);
-  checkTargets(config, members, issue);
+  checkTargets(config, members, { ...around, kinds }, issue);
 }
 
 function report(result: z.ZodSafeParseResult<unknown>, prefix: readonly PropertyKey[], issue: Report): void {
@@ -227,15 +238,21 @@ function checkOrchestrations(kinds: Kinds, config: TuttiConfig, issue: Report): 
     report(parsed, ['orchestrations', name], issue);
     if (parsed.success) members.set(name, definition.describe(parsed.data as never).members);
   }
-  const cycle = findCycle(members, config.aliases);
-  if (cycle !== null) issue(['orchestrations', cycle[0] ?? ''], `these call each other without end: ${cycle.join(' → ')}`);
+  for (const cycle of findCycles(members, config.aliases)) {
+    const [name = ''] = cycle;
+    issue([members.has(name) ? 'orchestrations' : 'aliases', name], `these call each other without end: ${cycle.join(' → ')}`);
+  }
   return members;
 }
 
 /** Whatever names a model must be able to mean one. */
-function checkTargets(config: TuttiConfig, members: ReadonlyMap<string, readonly string[]>, issue: Report): void {
-  const { aliases, models, orchestrations, orchestrator, routing } = config;
-  const backends = config.backends === undefined ? null : new Set([EMBEDDED_BACKEND, ...Object.keys(config.backends)]);
+function checkTargets(
+  config: TuttiConfig,
+  members: ReadonlyMap<string, readonly string[]>,
+  around: Surroundings & { readonly kinds: Kinds },
+  issue: Report,
+): void {
+  const { models, orchestrations, orchestrator, routing } = config;
   const references: Reference[] = [
     ...Array.from(members, ([name, targets]) =>
       targets.map((target) => ({ path: ['orchestrations', name, ...(placeOf(target, orchestrations[name]) ?? [])], target })),
@@ -253,13 +270,41 @@ function checkTargets(config: TuttiConfig, members: ReadonlyMap<string, readonly
       fallbacks.map((target) => ({ path: ['models', id, 'fallbacks'], target })),
     ),
   ];
-  for (const { path, target, hint } of unknownTargets(references, { aliases, models, orchestrations, backends })) {
+  const names = knownNames(config, around);
+  for (const { path, target, hint } of unknownTargets(references, names)) {
     issue(path, `\`${target}\` is no model, alias, orchestration or capability${hint}`);
   }
   const { default_backend } = orchestrator;
-  if (default_backend !== undefined && backends !== null && !backends.has(default_backend)) {
-    issue(['orchestrator', 'default_backend'], `there is no backend \`${default_backend}\`; known: ${[...backends].join(', ')}`);
+  if (default_backend !== undefined && !names.backends.has(default_backend)) {
+    const known = [...names.backends.keys()].join(', ');
+    issue(['orchestrator', 'default_backend'], `there is no backend \`${default_backend}\`; known: ${known}`);
   }
+}
+
+function knownNames(
+  config: TuttiConfig,
+  { backends: made, models, kinds }: Surroundings & { readonly kinds: Kinds },
+): KnownNames {
+  const found = config.backends === undefined && made === null ? DISCOVERABLE : [];
+  const entries = { [EMBEDDED_BACKEND]: { type: EMBEDDED_BACKEND }, ...config.backends };
+  const backends = new Map<string, readonly string[] | null>([...found, ...(made ?? [])].map((id) => [id, null]));
+  for (const [id, entry] of Object.entries(entries)) backends.set(id, modelNames(kinds.backends.get(entry.type), entry));
+  return {
+    aliases: { ...Object.fromEntries(DEFAULT_ALIASES.map((name) => [name, []])), ...config.aliases },
+    models: { ...Object.fromEntries(models.map(({ id }) => [id, {}])), ...config.models },
+    orchestrations: config.orchestrations,
+    capabilities: new Set([...models, ...Object.values(config.models)].flatMap(({ capabilities = [] }) => capabilities)),
+    backends,
+  };
+}
+
+function modelNames(
+  definition: AnyBackendDefinition | undefined,
+  entry: Readonly<Record<string, unknown>>,
+): readonly string[] | null {
+  if (definition?.modelNames === undefined) return null;
+  const parsed = definition.config.safeParse(ownBackendConfig(definition, entry));
+  return parsed.success ? definition.modelNames(parsed.data as never) : null;
 }
 
 /** Where a text stands in a value, so that the error can name the line; null when it is not there as such. */

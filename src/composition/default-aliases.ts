@@ -17,6 +17,9 @@ const SERVED_BY: Readonly<Record<string, readonly (readonly [provider: PresetNam
   ],
 };
 
+/** Their names, whether or not somebody can answer them. */
+export const DEFAULT_ALIASES: readonly string[] = Object.keys(SERVED_BY);
+
 /** Those that at least one configured provider with a key can answer. `backends` as the environment completes them. */
 export function defaultAliases(backends: Readonly<Record<string, BackendEntry>>): Record<string, string[]> {
   const aliases: Record<string, string[]> = {};

@@ -3,6 +3,9 @@ import type { Environment } from '../config/environment.ts';
 import { PRESETS } from '../backends/openai-protocol/presets.ts';
 import type { BackendEntry } from './backends.ts';
 
+/** Where backends may come from that no config names. */
+export const DISCOVERABLE: readonly string[] = ['gguf', 'ollama', ...Object.keys(PRESETS)];
+
 /** Provider presets whose key is in the environment, and the folder that `tutti pull` fills. */
 export function discoverBackends(environment: Environment, modelsDir: string): Record<string, BackendEntry> {
   const found: Record<string, BackendEntry> = { gguf: { type: 'llama-cpp', models_dir: modelsDir } };

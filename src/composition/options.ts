@@ -55,6 +55,7 @@ export function sourceOf(options: TuttiOptions): SettingsSource {
     ...(directory !== undefined && { directory }),
     ...(inCode && named === undefined && { data: {} }),
     overrides: config,
+    ...(Array.isArray(backends) && { backendIds: (backends as readonly Backend[]).map(({ id }) => id) }),
     plugins: plugins.filter((plugin) => typeof plugin !== 'string'),
   };
 }

@@ -1,31 +1,28 @@
 /** Who calls whom among orchestrations: cycles and members that cannot exist are found before anything runs. Pure. */
-import { CAPABILITY_PATTERN } from '../contracts/vocabulary.ts';
+import { CAPABILITIES, isKnownCapability } from '../contracts/vocabulary.ts';
 import { nearest } from '../lib/nearest.ts';
 
 type Aliases = Readonly<Record<string, string | readonly string[]>>;
 
-/** The first cycle, as the names along it (the first name again at the end), or null. */
-export function findCycle(members: ReadonlyMap<string, readonly string[]>, aliases: Aliases): string[] | null {
+/** The cycles, each as the names along it (the first name again at the end). Of entangled ones those that one walk meets. */
+export function findCycles(members: ReadonlyMap<string, readonly string[]>, aliases: Aliases): string[][] {
+  const cycles: string[][] = [];
   const done = new Set<string>();
   const path: string[] = [];
-  const visit = (name: string): string[] | null => {
-    if (done.has(name)) return null;
+  const visit = (name: string): void => {
+    if (done.has(name)) return;
     const seen = path.indexOf(name);
-    if (seen >= 0) return [...path.slice(seen), name];
-    path.push(name);
-    for (const next of [members.get(name) ?? [], aliases[name] ?? []].flat()) {
-      const cycle = visit(next);
-      if (cycle !== null) return cycle;
+    if (seen >= 0) {
+      cycles.push([...path.slice(seen), name]);
+      return;
     }
+    path.push(name);
+    for (const next of new Set([members.get(name) ?? [], aliases[name] ?? []].flat())) visit(next);
     path.pop();
     done.add(name);
-    return null;
   };
-  for (const name of members.keys()) {
-    const cycle = visit(name);
-    if (cycle !== null) return cycle;
-  }
-  return null;
+  for (const name of [...members.keys(), ...Object.keys(aliases)]) visit(name);
+  return cycles;
 }
 
 /** Somewhere in the config a model is named. */
@@ -35,7 +32,7 @@ export interface Reference {
 }
 
 export interface UnknownTarget extends Reference {
-  /** `; did you mean …?` or nothing. */
+  /** `; did you mean …?`, how it is to be written, or nothing. */
   readonly hint: string;
 }
 
@@ -44,24 +41,29 @@ export interface KnownNames {
   readonly aliases: Readonly<Record<string, unknown>>;
   readonly models: Readonly<Record<string, unknown>>;
   readonly orchestrations: Readonly<Record<string, unknown>>;
-  /** null: the backends are found at the start, so nothing can be said of them. */
-  readonly backends: ReadonlySet<string> | null;
+  /** Those of users and plug-ins, beside the known ones. */
+  readonly capabilities: ReadonlySet<string>;
+  /** All that there may be; of those whose models are known without asking, their models' names. */
+  readonly backends: ReadonlyMap<string, readonly string[] | null>;
 }
 
 /**
- * Targets that no later discovery can make valid: a prefix that is no backend, a bare word that is nothing at all. A bare
- * word may still be a model's name at a backend, so it only counts when there is no backend to ask.
+ * Targets that no later discovery can make valid: a prefix that is no backend, a model that its backend cannot have, a bare
+ * word that is nothing here. In the config a backend's model is named in full: which bare names a backend will have cannot be
+ * known, so that a misspelt orchestration would only show when it is called.
  */
 export function unknownTargets(references: readonly Reference[], names: KnownNames): UnknownTarget[] {
   const { backends } = names;
-  if (backends === null) return [];
   const own = [...Object.keys(names.orchestrations), ...Object.keys(names.aliases), ...Object.keys(names.models)];
-  const known = new Set([...own, 'auto']);
+  const known = new Set([...own, ...names.capabilities, 'auto']);
   return references.flatMap(({ path, target }) => {
-    if (known.has(target) || CAPABILITY_PATTERN.test(target)) return [];
-    const prefix = target.includes(':') ? target.slice(0, target.indexOf(':')) : null;
-    if (prefix === null ? backends.size > 1 : backends.has(prefix)) return [];
-    const [close] = nearest(target, [...own, ...Array.from(backends, (id) => `${id}:`)], 1);
-    return [{ path, target, hint: close === undefined ? '' : `; did you mean \`${close}\`?` }];
+    if (known.has(target) || isKnownCapability(target)) return [];
+    const colon = target.indexOf(':');
+    const models = colon < 0 ? undefined : backends.get(target.slice(0, colon));
+    if (models === null || models?.includes(target.slice(colon + 1)) === true) return [];
+    const listed = Array.from(backends, ([id, of]) => (of === null ? [`${id}:`] : of.map((name) => `${id}:${name}`))).flat();
+    const [close] = nearest(target, [...own, ...names.capabilities, ...CAPABILITIES, ...listed], 1);
+    if (close !== undefined) return [{ path, target, hint: `; did you mean \`${close}\`?` }];
+    return [{ path, target, hint: colon < 0 ? `; a backend’s model is written \`<backend>:${target}\`` : '' }];
   });
 }

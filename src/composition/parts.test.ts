@@ -4,7 +4,7 @@ import { splitParameters, toChatInput } from './chat-request.ts';
 import { cpuMeter, parseNvidia } from './devices.ts';
 import { defaultAliases } from './default-aliases.ts';
 import { discoverBackends } from './discovery.ts';
-import { findCycle, unknownTargets } from './orchestration-graph.ts';
+import { findCycles, unknownTargets } from './orchestration-graph.ts';
 import { withEnvironment } from './providers.ts';
 
 describe('toChatInput', () => {
@@ -130,20 +130,38 @@ describe('the graph of orchestrations', () => {
     ['c', ['a']],
   ]);
   it('finds a cycle, also through an alias', () => {
-    expect(findCycle(members, { short: 'c' })).toEqual(['a', 'b', 'short', 'c', 'a']);
-    expect(findCycle(members, { short: 'x:2' })).toBeNull();
+    expect(findCycles(members, { short: 'c' })).toEqual([['a', 'b', 'short', 'c', 'a']]);
+    expect(findCycles(members, { short: 'x:2' })).toEqual([]);
+  });
+
+  it('finds each cycle, also those of aliases alone', () => {
+    const two = new Map([...members, ['self', ['self', 'x:1']]]);
+    const aliases = { short: 'c', here: ['x:1', 'there'], there: 'here' };
+    expect(findCycles(two, aliases).map((cycle) => cycle.join(' '))).toEqual(['a b short c a', 'self self', 'here there here']);
   });
 
   it('knows which targets cannot exist', () => {
-    const names = { aliases: {}, models: {}, orchestrations: { panel: {} } };
-    const references = ['openai:gpt', 'opnai:gpt', 'panel', 'vision', 'some-model', 'auto'].map((target) => ({
-      path: ['x'],
-      target,
-    }));
-    const unknown = (backends: ReadonlySet<string> | null) =>
-      unknownTargets(references, { ...names, backends }).map(({ target, hint }) => target + hint);
-    expect(unknown(new Set(['openai', 'embedded']))).toEqual(['opnai:gpt; did you mean `openai:`?']);
-    expect(unknown(new Set(['embedded']))).toEqual(['openai:gpt', 'opnai:gpt', 'some-model']);
-    expect(unknown(null)).toEqual([]);
+    const names = {
+      aliases: { short: 'a' },
+      models: { own: {} },
+      orchestrations: { panel: {} },
+      capabilities: new Set(['riddles']),
+    };
+    const good = ['panel', 'short', 'own', 'vision', 'riddles', 'auto', 'openai:gpt', 'embedded:nano'];
+    const unknown = (targets: readonly string[], backends: [string, readonly string[] | null][]) =>
+      unknownTargets(
+        targets.map((target) => ({ path: ['x'], target })),
+        { ...names, backends: new Map(backends) },
+      ).map(({ target, hint }) => target + hint);
+    const embedded: [string, readonly string[]] = ['embedded', ['nano', 'base']];
+    expect(unknown(good, [['openai', null], embedded])).toEqual([]);
+    expect(unknown(['opnai:gpt', 'embedded:nan', 'panle', 'some_capability', 'qwen3'], [['openai', null], embedded])).toEqual([
+      'opnai:gpt; did you mean `openai:`?',
+      'embedded:nan; did you mean `embedded:nano`?',
+      'panle; did you mean `panel`?',
+      'some_capability; a backend’s model is written `<backend>:some_capability`',
+      'qwen3; a backend’s model is written `<backend>:qwen3`',
+    ]);
+    expect(unknown(['openai:gpt'], [embedded])).toEqual(['openai:gpt']);
   });
 });

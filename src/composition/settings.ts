@@ -1,6 +1,7 @@
 /** Reads the config with all that it needs to know: plug-ins first, because they bring kinds of backends and strategies. */
 import { resolve } from 'node:path';
 import type { Plugin } from '../contracts/plugin.ts';
+import type { BackendId } from '../contracts/vocabulary.ts';
 import { fromCamel } from '../config/camel.ts';
 import { loadConfig, type LoadedConfig, type LoadOptions } from '../config/load.ts';
 import { configSchema, configShape, type Kinds, type TuttiConfig } from './config-schema.ts';
@@ -17,6 +18,8 @@ export interface Settings {
 }
 
 export interface SettingsSource extends LoadOptions {
+  /** The names of backends that are made in code. */
+  readonly backendIds?: readonly BackendId[];
   /** Plug-ins given in code. */
   readonly plugins?: readonly Plugin[];
   /** Plug-ins to load beside those that the config names: packages, or files relative to the config. */
@@ -38,7 +41,10 @@ export async function readSettings(source: SettingsSource): Promise<Settings> {
     named.push(await loadPlugin(spec, first.directory));
   const plugins = [...given, ...named];
   const kinds = collectKinds(plugins.map(({ plugin }) => plugin));
-  const shape = configShape(kinds);
+  const shape = configShape(kinds, {
+    backends: source.backendIds ?? null,
+    models: plugins.flatMap(({ plugin }) => plugin.models ?? []),
+  });
   const overrides =
     source.overrides &&
     (fromCamel(shape.schema, source.overrides, (path, _value) => shape.entrySchema?.(path, source.overrides) ?? null) as Record<

@@ -189,11 +189,40 @@ function isItems(node: unknown): node is { items: unknown[] } {
 
 function validate<T>(shape: ConfigShape<T>, data: unknown, map: SourceMap): T {
   const result = shape.schema.safeParse(data);
-  if (!result.success) fail(fromZod(withKnownKeys(result.error.issues, shape, data), map));
-  const issues: ConfigIssue[] = [];
-  shape.check?.(result.data, (path, reason) => issues.push(map.issue(path, reason)));
+  const issues: ConfigIssue[] = result.success ? [] : fromZod(withKnownKeys(result.error.issues, shape, data), map);
+  const { config, cut } = result.success ? { config: result.data, cut: [] } : withoutBad(shape, data, result.error.issues);
+  if (config !== null) {
+    shape.check?.(config, (path, reason) => {
+      if (!cut.some((name) => reason.includes(`\`${name}`))) issues.push(map.issue(path, reason));
+    });
+  }
   if (issues.length > 0) fail(issues);
+  if (!result.success) throw result.error; // it has at least one issue
   return result.data;
+}
+
+/**
+ * What can be checked further of a config with errors, so that all are told at once: the same without the entries that are
+ * wrong. `cut`: the names of these; that somebody misses them is no error.
+ */
+function withoutBad<T>(
+  shape: ConfigShape<T>,
+  data: unknown,
+  issues: readonly z.core.$ZodIssue[],
+): { readonly config: T | null; readonly cut: readonly string[] } {
+  const rest = isPlain(data) ? clonePlain(data) : {};
+  const cut = new Set<string>();
+  for (const { path } of issues) {
+    const [section, name] = path.map(String);
+    if (section === undefined) continue;
+    const entries = rest[section];
+    if (name !== undefined && isPlain(entries)) {
+      cut.add(name);
+      delete entries[name];
+    } else delete rest[section];
+  }
+  const result = shape.schema.safeParse(rest);
+  return { config: result.success ? result.data : null, cut: [...cut] };
 }
 
 /** Zod does not say which keys an object does have; a "did you mean" needs them. */

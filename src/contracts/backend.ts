@@ -106,6 +106,8 @@ export interface BackendDefinition<C = unknown> {
   readonly type: string;
   /** The keys under `backends.<id>` beside `type`. */
   readonly config: ZodType<C>;
+  /** The names of all models that it can ever have, where that is known without asking: others are errors of the config. */
+  modelNames?(config: C): readonly string[] | null;
   create(config: C, context: BackendContext): Promise<Backend>;
 }
 

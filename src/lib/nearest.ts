@@ -5,7 +5,7 @@ export function nearest(word: string, candidates: Iterable<string>, count = 3): 
   for (const candidate of candidates) {
     const other = candidate.toLowerCase();
     const limit = Math.max(2, Math.ceil(Math.max(wanted.length, other.length) * 0.4));
-    const contained = wanted.length >= 3 && (other.includes(wanted) || wanted.includes(other));
+    const contained = Math.min(wanted.length, other.length) >= 3 && (other.includes(wanted) || wanted.includes(other));
     const distance = contained ? 0.5 : editDistance(wanted, other, limit);
     if (distance <= limit) scored.push({ candidate, distance });
   }

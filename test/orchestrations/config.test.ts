@@ -11,9 +11,9 @@ beforeAll(async () => {
 });
 afterAll(() => rm(folder, { recursive: true, force: true }));
 
-async function errorOf(yaml: string): Promise<string> {
+async function errorOf(yaml: string, backends = 'backends: {}'): Promise<string> {
   const file = join(folder, 'tutti.yaml');
-  await writeFile(file, `backends: {}\norchestrations:\n${yaml}`);
+  await writeFile(file, `${backends}\norchestrations:\n${yaml}`);
   return readConfig({ file, environment: {} }).then(
     () => 'it was taken',
     (error: unknown) => (error as Error).message.replaceAll(file, 'FILE'),
@@ -26,6 +26,21 @@ describe('an orchestration that cannot work is refused', () => {
       'an unknown member',
       '  p:\n    strategy: fallback\n    members:\n      - embedded:base\n      - embeded:nano\n',
       /FILE:7:9 orchestrations\.p\.members\[1\]: `embeded:nano` is no model/,
+    ],
+    [
+      'a model that the embedded ones do not have',
+      '  p: { strategy: fallback, members: [embedded:base, embedded:nono] }\n',
+      /FILE:3:\d+ orchestrations\.p\.members\[1\]: `embedded:nono` is no model.*did you mean `embedded:nano`/,
+    ],
+    [
+      'a word that is nothing',
+      '  panel: { strategy: fallback, members: [embedded:base] }\n  p: { strategy: fallback, members: [panle] }\n',
+      /FILE:4:\d+ orchestrations\.p\.members\[0\]: `panle` is no model.*did you mean `panel`/,
+    ],
+    [
+      'whom a member may ask, if that is nobody',
+      '  p: { strategy: fallback, members: [{ model: embedded:base, consult: [nobody] }] }\n',
+      /FILE:3:\d+ orchestrations\.p\.members\[0\]\.consult\[0\]: `nobody` is no model/,
     ],
     [
       'an unknown judge',
@@ -77,6 +92,26 @@ describe('an orchestration that cannot work is refused', () => {
     ['a pipeline without stages', '  p: { strategy: pipeline, stages: [] }\n', /FILE:3:\d+ orchestrations\.p\.stages/],
   ])('%s', async (_what, yaml, message) => {
     expect(await errorOf(yaml)).toMatch(message);
+  });
+
+  it('also without `backends:`, when some may be found', async () => {
+    const yaml = '  p: { strategy: fallback, members: [ollama:qwen3, openai:gpt, embedded:nono, oolama:qwen3, other] }\n';
+    const lines = (await errorOf(yaml, '')).split('\n');
+    expect(lines.map((line) => /`[^`]+`/.exec(line)?.[0])).toEqual(['`embedded:nono`', '`oolama:qwen3`', '`other`']);
+  });
+
+  it('and all that is wrong is told at once', async () => {
+    const yaml = [
+      '  a: { strategy: fallback, members: [a] }',
+      '  b: { strategy: fallback, members: [c] }',
+      '  c: { strategy: fallback, members: [b] }',
+      '  d: { members: [embedded:base] }',
+      '  e: { strategy: fallback, members: [d, nobody] }',
+      '  f: { strategy: fallback, members: [] }',
+    ].join('\n');
+    const lines = (await errorOf(`${yaml}\nreview: { ask: 2 }\n`)).split('\n');
+    expect(lines.map((line) => Number(/FILE:(\d+):/.exec(line)?.[1])).toSorted((x, y) => x - y)).toEqual([3, 4, 6, 7, 8, 9]);
+    expect(lines.find((line) => line.includes('FILE:7:'))).toContain('`nobody`');
   });
 
   it('and one that can is taken', async () => {

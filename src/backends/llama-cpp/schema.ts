@@ -97,27 +97,30 @@ export type EmbeddedConfig = z.infer<typeof embeddedConfig>;
 export const EMBEDDED_NOTICE =
   'A very small demonstration model: it knows a few narrow skills (small sums, sorting, facts given in the prompt) and nothing else, and is often wrong; its card says how often.';
 
+const chat = ['text_generation'];
+const EMBEDDED_MODELS = {
+  nano: { capabilities: chat },
+  'mini-a': { capabilities: chat },
+  'mini-b': { capabilities: chat },
+  'mini-c': { capabilities: chat },
+  base: { capabilities: [...chat, 'reasoning'] },
+  tools: { capabilities: ['tool_calling'] },
+};
+
 /** The package's own tiny models: all in one process, and never counted in `pool.max_loaded_models`. */
 export const embeddedBackend: BackendDefinition<EmbeddedConfig> = {
   type: 'embedded',
   config: embeddedConfig,
+  modelNames: ({ models_dir }) => (models_dir === WEIGHTS ? Object.keys(EMBEDDED_MODELS) : null),
   async create({ models_dir }, context) {
     const { LlamaCppBackend } = await import('./backend.ts');
-    const chat = ['text_generation'];
     return new LlamaCppBackend(
       {
         models_dir,
         shared_runner: true,
         gpu: false,
         temperature: 0, // their skills have one right answer
-        models: {
-          nano: { capabilities: chat },
-          'mini-a': { capabilities: chat },
-          'mini-b': { capabilities: chat },
-          'mini-c': { capabilities: chat },
-          base: { capabilities: [...chat, 'reasoning'] },
-          tools: { capabilities: ['tool_calling'] },
-        },
+        models: EMBEDDED_MODELS,
       },
       context,
       { type: 'embedded', countsAsLoaded: false, notice: EMBEDDED_NOTICE },
