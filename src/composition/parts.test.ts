@@ -30,7 +30,7 @@ describe('toChatInput', () => {
   it.each([
     [{ input: ' ' }, 'input'],
     [{ input: [] }, 'input'],
-    [{ input: 'x', parameters: { temperature: 3 } }, 'temperature'],
+    [{ input: 'x', parameters: { temperature: 3 } }, 'parameters.temperature'],
     [{ input: [{ role: 'robot', content: 'x' }] }, 'messages[0].role'],
     [{ input: 'x', tools: [{ type: 'function', function: { name: 'a b' } }] }, 'tools[0].function.name'],
   ])('names the field that is wrong: %j', async (request, param) => {
