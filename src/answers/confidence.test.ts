@@ -13,7 +13,7 @@ describe('adjusting', () => {
   });
 
   test('an error seen by vision takes 20 % off', () => {
-    const { score, adjustments } = adjust(sure(0.9), { visionError: true })!; // not null: it began with a confidence
+    const { score, adjustments } = adjust(sure(0.9), { visionError: true });
     expect(score).toBeCloseTo(0.72);
     expect(adjustments).toEqual([{ rule: 'vision_error', factor: expect.closeTo(0.8) }]);
   });
@@ -38,6 +38,12 @@ describe('adjusting', () => {
     expect(adjust(null, { visionError: true })).toBeNull();
     expect(adjust(null, { agreement: 0.8 })).toMatchObject({ score: 0.8, method: 'agreement' });
     expect(adjust(null, { verdict: 'rejected' })).toMatchObject({ score: 0.3, method: 'verifier' });
+  });
+
+  test('an abstention leaves 0.3 at most', () => {
+    expect(adjust(sure(1), { abstains: true })).toMatchObject({ score: 0.3, adjustments: [{ rule: 'abstained', factor: 0.3 }] });
+    expect(adjust(sure(0.1), { abstains: true })?.score).toBe(0.1);
+    expect(adjust(null, { abstains: true })).toMatchObject({ score: 0.3, method: 'agreement' });
   });
 
   test('earlier adjustments are kept', () => {

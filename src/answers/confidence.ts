@@ -1,5 +1,5 @@
 /** How confidences are combined and changed. The rules, their order and their numbers are documented and fixed. */
-import type { Confidence } from '../contracts/confidence.ts';
+import type { Confidence, ConfidenceMethod } from '../contracts/confidence.ts';
 
 /** A full agreement takes this share of the doubt away. */
 const AGREEMENT_STRENGTH = 0.5;
@@ -7,6 +7,9 @@ const AGREEMENT_STRENGTH = 0.5;
 const VISION_FACTOR = 0.8;
 /** A rejected verification leaves no more than this. */
 const REJECTED_SCORE = 0.3;
+
+/** An abstention leaves no more than this, however many agree on it: nobody has answered. */
+const ABSTAINED_SCORE = 0.3;
 
 /** What is known about an answer beside its own confidence. */
 export interface Findings {
@@ -16,6 +19,8 @@ export interface Findings {
   readonly visionError?: boolean;
   /** What a verifier said. Only a rejection changes the score. */
   readonly verdict?: 'approved' | 'rejected' | 'uncertain';
+  /** Several were asked, and what they say is that they do not know. */
+  readonly abstains?: boolean;
 }
 
 /**
@@ -25,11 +30,15 @@ export interface Findings {
  *    and a score of 0 stays 0.
  * 2. `vision_error`: × 0.8, once
  * 3. `verification_rejected`: at most 0.3
+ * 4. `abstained`: at most 0.3
  *
- * Without a confidence to begin with, agreement is one itself, and a rejection gives 0.3 with method `verifier`; a vision
- * error alone leaves it null. An adjusted score is no longer calibrated.
+ * Without a confidence to begin with, agreement is one itself, a rejection gives 0.3 with method `verifier`, and an abstention 0.3
+ * with method `agreement`; a vision error alone leaves it null. An adjusted score is no longer calibrated.
  */
-export function adjust(confidence: Confidence | null, { agreement, visionError = false, verdict }: Findings): Confidence | null {
+export function adjust(confidence: Confidence, findings: Findings): Confidence;
+export function adjust(confidence: Confidence | null, findings: Findings): Confidence | null;
+export function adjust(confidence: Confidence | null, findings: Findings): Confidence | null {
+  const { agreement, visionError = false, verdict, abstains = false } = findings;
   let current = confidence;
   if (agreement !== undefined) {
     current =
@@ -38,16 +47,19 @@ export function adjust(confidence: Confidence | null, { agreement, visionError =
         : apply(current, 'agreement', raised(current.score, agreement));
   }
   if (visionError && current !== null) current = apply(current, 'vision_error', current.score * VISION_FACTOR);
-  if (verdict !== 'rejected') return current;
-  if (current === null) {
-    return {
-      score: REJECTED_SCORE,
-      method: 'verifier',
-      calibrated: false,
-      adjustments: [{ rule: 'verification_rejected', factor: REJECTED_SCORE }],
-    };
-  }
-  return apply(current, 'verification_rejected', Math.min(current.score, REJECTED_SCORE));
+  if (verdict === 'rejected') current = atMost(REJECTED_SCORE, current, { rule: 'verification_rejected', method: 'verifier' });
+  if (abstains) current = atMost(ABSTAINED_SCORE, current, { rule: 'abstained', method: 'agreement' });
+  return current;
+}
+
+/** `method`: how it is obtained where nothing was known before. */
+function atMost(
+  most: number,
+  confidence: Confidence | null,
+  { rule, method }: { readonly rule: string; readonly method: ConfidenceMethod },
+): Confidence {
+  if (confidence !== null) return apply(confidence, rule, Math.min(confidence.score, most));
+  return { score: most, method, calibrated: false, adjustments: [{ rule, factor: most }] };
 }
 
 function raised(score: number, agreement: number): number {

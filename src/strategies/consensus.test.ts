@@ -81,8 +81,23 @@ describe('consensus', () => {
   it('says that it does not know when most members do not', async () => {
     const { text, confidence, conflicts } = await ask({}, { a: "I don't know.", b: '17', c: "I don't know." });
     expect(text).toBe("I don't know.");
-    expect(confidence?.score).toBeCloseTo(2 / 3);
+    expect(confidence).toMatchObject({ score: 0.3, method: 'agreement', parts: { agreement: expect.closeTo(2 / 3) } });
     expect(conflicts).toEqual([]);
+  });
+
+  it('is sure of nothing when all abstain, however sure each is of that', async () => {
+    const declines = { text: "I don't know.", confidence: 0.99 };
+    const { confidence, decisions } = await ask({}, { a: declines, b: declines, c: declines });
+    expect(confidence).toMatchObject({
+      score: expect.closeTo(0.3),
+      method: 'agreement',
+      parts: { agreement: 1, members: expect.closeTo(0.99) },
+      adjustments: [{ rule: 'abstained' }],
+    });
+    expect(decisions.at(-1)).toMatchObject({
+      message: 'the panel abstains, in the words of a',
+      data: { abstains: true, share: 1, abstain: ['a', 'b', 'c'] },
+    });
   });
 
   it('does not mind a minority that abstains', async () => {

@@ -3,10 +3,10 @@
  * given, in the words of the member that put it best. Once the rest can no longer change the winner they are stopped.
  *
  * Members that fail or time out have no vote. Members that decline, or whose answer cannot be read as the kind asked for,
- * abstain; when most do and say so, that is the panel's answer.
+ * abstain; when most do and say so, that is the panel's answer, and it is not sure of anything (rule `abstained`).
  */
 import { readPick } from '../answers/choice.ts';
-import { confidenceOfVote } from '../answers/confidence.ts';
+import { adjust, confidenceOfVote } from '../answers/confidence.ts';
 import type { AnswerGroup } from '../answers/group.ts';
 import { asCandidate, judgePrompt } from '../answers/judging.ts';
 import { readQuestion } from '../answers/kind.ts';
@@ -96,9 +96,14 @@ async function conclude(context: Context, counted: Count, failures: readonly Fai
       return spokenBy(counted, verdict.group);
     case 'abstains': {
       const { voter, answer } = counted.votes[verdict.vote]!; // it is a place in the votes
-      context.report({ type: 'decision', message: `the panel abstains, in the words of ${voter.key}` });
-      const scores = counted.result.abstained.map((at) => counted.ballots[at]?.confidence);
-      return { answer, confidence: confidenceOfVote(verdict.share, scores) };
+      const { abstained } = counted.result;
+      context.report({
+        type: 'decision',
+        message: `the panel abstains, in the words of ${voter.key}`,
+        data: { abstains: true, kind: counted.kind, share: verdict.share, abstain: keysOf(counted, abstained) },
+      });
+      const scores = abstained.map((at) => counted.ballots[at]?.confidence);
+      return { answer, confidence: adjust(confidenceOfVote(verdict.share, scores), { abstains: true }) };
     }
     case 'judge':
       return judged(context, counted, verdict.groups);

@@ -70,8 +70,8 @@ function best(context: Context, panel: Panel): Conclusion {
   if (group !== undefined) return conclude(context, panel, group, 'the best');
   const score = ({ answer }: Given): number => answer.confidence?.score ?? -1;
   const { key, answer } = given.toSorted((a, b) => score(b) - score(a))[0]!; // an ensemble without answers has failed before
-  context.report({ type: 'decision', message: `${key} speaks for all: none has an answer` });
-  return { answer, confidence: answer.confidence };
+  context.report({ type: 'decision', message: `${key} speaks for all: none has an answer`, data: { abstains: true } });
+  return { answer, confidence: adjust(answer.confidence, { abstains: true }) };
 }
 
 function conclude(context: Context, { given, compared }: Panel, group: AnswerGroup, how: string): Conclusion {
