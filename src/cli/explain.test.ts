@@ -136,7 +136,10 @@ it('shows what an orchestration made of its members’ results', () => {
       },
     },
     conflicts: [{ kind: 'verification_rejected', members: ['reasoning', 'verification'], message: 'It is 41.' }],
-    decisions: [{ message: 'went on without context.vision' }],
+    decisions: [
+      { message: 'went on without context.vision', by: 'careful' },
+      { message: 'a, b agree', by: 'panel', path: 'reasoning' },
+    ],
     fallback_chain: ['a'],
     execution_time_ms: 2000,
     usage_by_model: {},
@@ -148,6 +151,7 @@ it('shows what an orchestration made of its members’ results', () => {
     '  verification  b  ok  1.2 s: {"verdict":"rejected","reason":"It is 41."}',
     '  context.vision  vision  c  failed  1.2 s: too late (member_timeout)',
     '  decided: went on without context.vision',
+    '  reasoning  decided: a, b agree',
     '  conflict: verification_rejected (reasoning, verification): It is 41.',
     '  confidence: 0.30 (verifier; verification_rejected × 0.333)  review needed',
   ]);

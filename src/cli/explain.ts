@@ -16,15 +16,20 @@ export async function explain(api: Api, output: Output, runId: string, details: 
 export function renderDetails(details: WireDetails): string {
   const lines = [style('bold', `${details.orchestration ?? ''} (${details.strategy ?? ''})`)];
   for (const [name, result] of Object.entries(details.model_results)) lines.push(`  ${memberLine(name, result)}`);
-  for (const { message } of details.decisions) lines.push(`  decided: ${message}`);
-  for (const { kind, members, message } of details.conflicts) {
-    lines.push(`  ${style('yellow', `conflict: ${kind}`)} (${members.join(', ')}): ${message}`);
+  for (const { message, path } of details.decisions) lines.push(`  ${within(path)}decided: ${message}`);
+  for (const { kind, members, message, path } of details.conflicts) {
+    lines.push(`  ${within(path)}${style('yellow', `conflict: ${kind}`)} (${members.join(', ')}): ${message}`);
   }
   const { confidence, review } = details;
   const figure = confidence === null ? 'none' : confidenceText(confidence);
   const advice = review === 'none' ? '' : style('yellow', `  review ${review}`);
   lines.push(`  confidence: ${figure}${advice}`);
   return lines.join('\n');
+}
+
+/** Where in the orchestration something was decided; nothing for the orchestration itself. */
+function within(path: string | undefined): string {
+  return path === undefined ? '' : `${style('cyan', path)}  `;
 }
 
 /** Characters of a member's answer that are shown. */

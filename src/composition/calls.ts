@@ -194,7 +194,8 @@ export class Calls {
         if (reply !== undefined) return reply;
         throw new TuttiError('awaiting_input', question, { details: { step: at } });
       },
-      decided: (message, { cause, source, arguments: advice }) => scope.decided({ message, data: { cause, source, ...advice } }),
+      decided: (message, { cause, source, arguments: advice }) =>
+        scope.decided({ message, data: { cause, source, ...advice } }, step),
     });
   }
 

@@ -9,6 +9,7 @@ import type { HostEffects } from '../host/strategy-host.ts';
 import type { RunRecorder } from '../runs/recorder.ts';
 import type { Snapshot } from './engine.ts';
 import type { Orchestration, RunEffects } from './orchestration.ts';
+import { ownerOf } from './ownership.ts';
 
 /** What a scope needs of the engine. */
 export interface ScopeEffects {
@@ -37,8 +38,8 @@ export class RunScope implements RunEffects {
   readonly journal: Journal;
   readonly inline: Orchestration | null;
   readonly #effects: ScopeEffects;
-  /** The steps at which an orchestration was started. */
-  readonly #started = new Set<StepPath>();
+  /** The steps at which an orchestration was started, and which. */
+  readonly #started = new Map<StepPath, ModelId>();
   #outcome: { -readonly [K in keyof Outcome]: Outcome[K] } | null = null;
 
   constructor({ snapshot, recorder, request, journal, inline, effects }: RunScopeOptions) {
@@ -87,7 +88,7 @@ export class RunScope implements RunEffects {
     const effects = this.#effects;
     const { step } = options;
     const outermost = this.#isOutermost(step);
-    this.#started.add(step);
+    this.#started.set(step, orchestration.descriptor.id);
     if (outermost) {
       this.#outcome = {
         orchestration: orchestration.descriptor.id,
@@ -101,7 +102,7 @@ export class RunScope implements RunEffects {
       callMember: (...call) => effects.callMember(this, ...call),
       describe: (target) => effects.describe(this, target),
       find: (capability, count) => effects.find(this, capability, count),
-      report: (report) => this.#report(report),
+      report: (report) => this.#report(report, step),
       result: (key, result) => this.#result(outermost, key, result),
       settings: effects.settings(this, options),
       authorOf: (request) => effects.authors.of(orchestration.descriptor.id, request),
@@ -111,7 +112,7 @@ export class RunScope implements RunEffects {
   }
 
   #isOutermost(step: StepPath): boolean {
-    for (const other of this.#started) if (step.startsWith(`${other}/`)) return false;
+    for (const other of this.#started.keys()) if (step.startsWith(`${other}/`)) return false;
     return true;
   }
 
@@ -120,24 +121,28 @@ export class RunScope implements RunEffects {
     this.#outcome.modelResults = { ...this.#outcome.modelResults, [key]: result };
   }
 
-  #report(report: StrategyReport): void {
+  #report(report: StrategyReport, step: StepPath): void {
     const outcome = this.#outcome;
     if (outcome === null || report.type === 'result') return;
     if (report.type === 'conflict') {
       const { kind, members, message } = report;
-      outcome.conflicts = [...outcome.conflicts, { kind, members, message } satisfies Conflict];
+      const conflict: Conflict = { kind, members, message, ...ownerOf(step, this.#started) };
+      outcome.conflicts = [...outcome.conflicts, conflict];
       this.recorder.conflict();
       return;
     }
-    this.decided(report);
+    this.decided(report, step);
   }
 
   /** How often a failed member was helped. */
   interventions = 0;
 
-  decided({ message, data }: Decision): void {
+  /** `step`: where it was decided. */
+  decided({ message, data }: Decision, step: StepPath): void {
     const outcome = this.#outcome;
-    if (outcome !== null) outcome.decisions = [...outcome.decisions, { message, ...(data && { data }) }];
+    if (outcome === null) return;
+    const decision: Decision = { message, ...(data && { data }), ...ownerOf(step, this.#started) };
+    outcome.decisions = [...outcome.decisions, decision];
   }
 }
 

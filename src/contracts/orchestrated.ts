@@ -5,10 +5,18 @@ import type { FinishReason, StepError, TokenLogprob } from './part.ts';
 import type { Usage } from './usage.ts';
 import type { ModelId } from './vocabulary.ts';
 
+/** Whose a decision or conflict is. The run fills it in: strategies do not know where they are. */
+export interface Owner {
+  /** The orchestration: the one that the call named, or one inside it. */
+  readonly by?: ModelId;
+  /** The way to it from the one that the call named, by the members on it (`thrifty`, `thrifty/panel`). Absent for that one itself. */
+  readonly path?: string;
+}
+
 /** What kind of conflict it was. */
 export const CONFLICT_KINDS = ['verification_rejected', 'vision_error', 'disagreement', 'tool_unavailable'] as const;
 /** Members that contradict each other, a verifier that rejects, an error seen in an image, a plan that names a tool there is not. */
-export interface Conflict {
+export interface Conflict extends Owner {
   readonly kind: (typeof CONFLICT_KINDS)[number];
   /** The steps or models concerned. */
   readonly members: readonly string[];
@@ -32,7 +40,7 @@ export interface ModelResult {
 }
 
 /** What an orchestration decided, and why: for `--explain`. */
-export interface Decision {
+export interface Decision extends Owner {
   /** A sentence for people: `3 of 3 agree: stopped early`. */
   readonly message: string;
   readonly data?: Readonly<Record<string, unknown>>;

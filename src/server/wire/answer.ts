@@ -80,8 +80,14 @@ export const wireModelResult = z
   })
   .meta({ id: 'ModelResult' });
 
+/** Whose a decision or conflict is. */
+const owner = {
+  by: z.string().optional().describe('The orchestration.'),
+  path: z.string().optional().describe('The way to it, by members; absent for the orchestration that was called.'),
+};
+
 export const wireConflict = z
-  .strictObject({ kind: z.enum(CONFLICT_KINDS), members: z.array(z.string()), message: z.string() })
+  .strictObject({ kind: z.enum(CONFLICT_KINDS), members: z.array(z.string()), message: z.string(), ...owner })
   .meta({ id: 'Conflict' });
 
 export const wireDetails = z
@@ -98,7 +104,7 @@ export const wireDetails = z
     models_used: z.array(z.string()),
     model_results: z.record(z.string(), wireModelResult).describe('What each member did, by the name of its step.'),
     conflicts: z.array(wireConflict),
-    decisions: z.array(z.strictObject({ message: z.string(), data: z.record(z.string(), z.unknown()).optional() })),
+    decisions: z.array(z.strictObject({ message: z.string(), data: z.record(z.string(), z.unknown()).optional(), ...owner })),
     fallback_chain: z.array(z.string()).describe('The models that were tried, in order; the last one answered.'),
     execution_time_ms: z.number(),
     usage_by_model: z.record(z.string(), wireUsage),
@@ -121,8 +127,8 @@ export function toWireDetails(details: RunDetails): WireDetails {
     model_results: Object.fromEntries(
       Object.entries(details.modelResults).map(([key, result]) => [key, toWireModelResult(result)]),
     ),
-    conflicts: details.conflicts.map(({ kind, members, message }) => ({ kind, members: [...members], message })),
-    decisions: details.decisions.map(({ message, data }) => present({ message, data: data && { ...data } })),
+    conflicts: details.conflicts.map(({ members, ...conflict }) => present({ ...conflict, members: [...members] })),
+    decisions: details.decisions.map(({ data, ...decision }) => present({ ...decision, data: data && { ...data } })),
     fallback_chain: [...details.fallbackChain],
     execution_time_ms: details.executionTimeMs,
     usage_by_model: toWireUsageByModel(details.usageByModel),

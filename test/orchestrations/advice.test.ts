@@ -1,17 +1,17 @@
 /** About whose failure a person may be asked, strategy by strategy: where a strategy goes on without a member, nobody is. */
 import { expect, it } from 'vitest';
-import type { StrategyDefinition } from '../contracts/strategy.ts';
-import { runScripted, type MemberScript } from '../testing/strategy-runner.ts';
-import { TuttiError } from '../errors/error.ts';
-import { abStrategy } from './ab.ts';
-import { consensusStrategy } from './consensus.ts';
-import { ensembleStrategy } from './ensemble.ts';
-import { fallbackStrategy } from './fallback.ts';
-import { handoffStrategy } from './handoff.ts';
-import { phasedStrategy } from './phased.ts';
-import { pipelineStrategy } from './pipeline.ts';
-import { raceStrategy } from './race.ts';
-import { workflowStrategy } from './workflow.ts';
+import type { StrategyDefinition } from '../../src/contracts/strategy.ts';
+import { runScripted, type MemberScript } from '../../src/testing/strategy-runner.ts';
+import { TuttiError } from '../../src/errors/error.ts';
+import { abStrategy } from '../../src/strategies/ab.ts';
+import { consensusStrategy } from '../../src/strategies/consensus.ts';
+import { ensembleStrategy } from '../../src/strategies/ensemble.ts';
+import { fallbackStrategy } from '../../src/strategies/fallback.ts';
+import { handoffStrategy } from '../../src/strategies/handoff.ts';
+import { phasedStrategy } from '../../src/strategies/phased.ts';
+import { pipelineStrategy } from '../../src/strategies/pipeline.ts';
+import { raceStrategy } from '../../src/strategies/race.ts';
+import { workflowStrategy } from '../../src/strategies/workflow.ts';
 
 const ill = { error: new TuttiError('upstream_error', 'ill') };
 const unsure = { text: '41', confidence: 0.1 };
