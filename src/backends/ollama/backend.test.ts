@@ -227,7 +227,7 @@ describe('ollama', () => {
     const made = await start({ gpu_memory_limit_mb: 512 });
     await expect(chat(made, 'json', ask('hi'))).rejects.toMatchObject({
       code: 'model_too_large',
-      details: { needsMb: 1229, limitMb: 512 },
+      details: { needs_mb: 1229, limit_mb: 512 },
     });
   });
 

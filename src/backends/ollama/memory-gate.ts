@@ -109,7 +109,7 @@ export class MemoryGate {
       'model_too_large',
       `${wanted.name} needs ${needs} MiB of GPU memory; gpu_memory_limit_mb of this server is ${limit}.`,
       {
-        details: { needsMb: needs, limitMb: limit },
+        details: { needs_mb: needs, limit_mb: limit },
       },
     );
   }

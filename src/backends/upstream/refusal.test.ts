@@ -74,7 +74,7 @@ describe('an answer that is an error', () => {
     const message = "This model's maximum context length is 8192 tokens. However, your messages resulted in 9000 tokens.";
     expect(refused(400, { error: { message, param: 'messages' } })).toMatchObject({
       param: 'messages',
-      details: { promptTokens: 9000, contextWindow: 8192 },
+      details: { tokens: 9000, context_window: 8192, upstream_status: 400 },
     });
   });
 });

@@ -120,8 +120,8 @@ function makeError(code: Code, { said, refusal, who }: { said: Said; refusal: Re
     ...(said.param !== null && { param: said.param }),
     ...(retryAfter !== undefined && { retryAfter }),
     details: {
-      ...(refusal.status !== null && { upstreamStatus: refusal.status }),
-      ...(said.code && { upstreamCode: said.code }),
+      ...(refusal.status !== null && { upstream_status: refusal.status }),
+      ...(said.code && { upstream_code: said.code }),
       ...tokens,
     },
   });
@@ -165,7 +165,7 @@ function readRetryAfter(headers: Readonly<Record<string, string | string[] | und
 }
 
 /** The prompt's length and the window, where the server names them. */
-function readTokens({ body, message }: Said): { promptTokens?: number; contextWindow?: number } {
+function readTokens({ body, message }: Said): { tokens?: number; context_window?: number } {
   const window = asNumber(body?.['n_ctx']) ?? asNumber(/maximum context length (?:is|of) (\d+)/i.exec(message)?.[1]);
   const prompt =
     asNumber(body?.['n_prompt_tokens']) ??
@@ -175,5 +175,5 @@ function readTokens({ body, message }: Said): { promptTokens?: number; contextWi
         ?.slice(1)
         .find((found) => found !== undefined),
     );
-  return { ...(prompt !== null && { promptTokens: prompt }), ...(window !== null && { contextWindow: window }) };
+  return { ...(prompt !== null && { tokens: prompt }), ...(window !== null && { context_window: window }) };
 }
