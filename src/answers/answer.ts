@@ -37,6 +37,8 @@ export interface Abstention {
   readonly kind: AnswerKind;
   readonly key: null;
   readonly reason: 'empty' | 'declined' | 'unreadable';
+  /** With `declined`: it will not answer. That says nothing of the question, as `I don't know` does. */
+  readonly refuses?: boolean;
 }
 
 /** A reading of what a model gave. `key` null: an abstention. */

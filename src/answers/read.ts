@@ -4,7 +4,7 @@ import { readChoice, type Option } from './choice.ts';
 import { callsKey, canonicalJson, jsonIn } from './data.ts';
 import { finalStatement, withoutThinking, type FinalStatement } from './final-statement.ts';
 import { numberKey, numbersIn, resultOf } from './number.ts';
-import { declines, exactKey } from './wording.ts';
+import { declines, exactKey, refuses } from './wording.ts';
 
 /** What the question says about its answers. */
 export interface ReadContext {
@@ -23,7 +23,7 @@ export function readAnswer(raw: RawAnswer | string, kind: AnswerKind, context: R
   const said = withoutThinking(text);
   if (kind === 'tool_call') return readCalls(said, toolCalls);
   if (said === '') return abstention(kind, 'empty');
-  if (declines(said)) return abstention(kind, 'declined');
+  if (declines(said)) return { ...abstention(kind, 'declined'), ...(refuses(said) && { refuses: true }) };
   const read = READERS[kind](said, context);
   if (read === null) return abstention(kind, 'unreadable');
   return { kind, ...read };

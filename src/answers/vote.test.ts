@@ -30,13 +30,29 @@ describe('majority', () => {
     expect(countVotes([ballot('a', 9), ballot('b'), ballot('b')], { voting: 'majority' }).winner?.key).toBe('b');
   });
 
-  test('abstentions are named, count as not agreeing, and with more than half the panel abstains', () => {
+  test('abstentions are named, count as not agreeing, and when most do not know the panel abstains', () => {
     const some = countVotes(ballots('a', "I don't know.", 'a'), { voting: 'majority' });
     expect(some).toMatchObject({ winner: { key: 'a' }, abstained: [1], abstains: false });
     expect(some.agreement).toBeCloseTo(2 / 3);
-    const most = countVotes(ballots('a', "I don't know.", ''), { voting: 'majority' });
+    const most = countVotes(ballots('a', "I don't know.", 'Not sure.'), { voting: 'majority' });
     expect(most).toMatchObject({ winner: null, decided: false, abstained: [1, 2], abstains: true });
     expect(countVotes([], { voting: 'majority' })).toMatchObject({ winner: null, abstains: true, agreement: 0 });
+  });
+
+  test('who refuses, says nothing or nothing readable never sinks a vote', () => {
+    const refusal = "I'm sorry, but I can't help with that.";
+    const list = [...ballots('', refusal, 'I cannot assist with this request.'), ballot('a')];
+    expect(countVotes(list, { voting: 'majority' })).toMatchObject({
+      winner: { key: 'a' },
+      abstained: [0, 1, 2],
+      agreement: 0.25,
+    });
+    const unreadable: Ballot = { reading: { kind: 'exact', key: null, reason: 'unreadable' } };
+    expect(countVotes([unreadable, unreadable, ballot('a')], { voting: 'weighted' }).winner?.key).toBe('a');
+    expect(countVotes(ballots(refusal, refusal), { voting: 'majority' })).toMatchObject({ winner: null, abstains: true });
+    // What cannot be found out is no refusal.
+    const unknowing = ballots('I cannot determine that.', "I'm sorry, I don't know.", 'a');
+    expect(countVotes(unknowing, { voting: 'majority' }).abstains).toBe(true);
   });
 
   test('members that were stopped count as half agreeing', () => {
@@ -106,7 +122,7 @@ describe('meaning', () => {
 });
 
 const votings = fc.constantFrom<Voting>('majority', 'weighted', 'unanimous');
-const answer = fc.constantFrom('a', 'b', 'c', '');
+const answer = fc.constantFrom('a', 'b', 'c', '', 'Not sure.', 'I will not help with that.');
 const weight = fc.constantFrom(0.01, 0.5, 1, 1.1, 2.2, 3);
 const panel = fc
   .array(fc.tuple(answer, weight), { minLength: 1, maxLength: 7 })
@@ -188,7 +204,8 @@ describe('for any panel', () => {
     expect(decidedEarly(ballots('a', 'a'), [1, 1], { voting: 'majority' })).toBe(false);
     expect(decidedEarly([ballot('a', 3)], [1, 1], { voting: 'weighted' })).toBe(true);
     expect(decidedEarly(ballots('a', 'b'), [1], { voting: 'unanimous' })).toBe(true);
-    expect(decidedEarly(ballots('', ''), [1], { voting: 'majority' })).toBe(true);
+    expect(decidedEarly(ballots('Not sure.', 'Not sure.'), [1], { voting: 'majority' })).toBe(true);
+    expect(decidedEarly(ballots('', ''), [1], { voting: 'majority' })).toBe(false);
     expect(decidedEarly([], [1], { voting: 'majority' })).toBe(false);
   });
 });

@@ -25,7 +25,7 @@ export interface VoteResult {
   readonly tie: readonly AnswerGroup[];
   /** Places of the ballots that abstained. */
   readonly abstained: readonly number[];
-  /** More than half of the weight abstains: the panel's answer is that it has none. */
+  /** Those who say that they do not know outweigh those who answer (or nobody answers): the panel's answer is that it has none. */
   readonly abstains: boolean;
 }
 
@@ -39,15 +39,15 @@ const EQUAL = 1e-9;
  * - `weighted`: votes count their weight. With equal weights it is the same as `majority`.
  * - `unanimous`: there is a winner only when all who do not abstain agree.
  *
- * When abstentions have more than half of the weight nobody wins. Equal first places are a tie, and nobody wins.
+ * When those who say that they do not know have more weight than those who answer, nobody wins. Who refuses, says nothing or nothing
+ * readable has no part in that: it never sinks a vote that others can decide. Equal first places are a tie, and nobody wins.
  * The result does not depend on the order of the ballots.
  */
 export function countVotes(ballots: readonly Ballot[], options: VoteOptions): VoteResult {
   const counted = counting(ballots, options.voting);
   const { groups, abstained } = groupAnswers(counted, options);
-  const abstaining = sum(abstained.map((at) => counted[at]));
   const all = sum(counted);
-  const abstains = groups.length === 0 || abstaining > all / 2 + EQUAL;
+  const abstains = groups.length === 0 || notKnowing(counted) > all - sum(abstained.map((at) => counted[at])) + EQUAL;
   const [first] = groups;
   const leaders = first === undefined || abstains ? [] : groups.filter(({ weight }) => weight >= first.weight - EQUAL);
   const wins = leaders.length === 1 && (options.voting !== 'unanimous' || groups.length === 1);
@@ -75,18 +75,23 @@ export function decidedEarly(ballots: readonly Ballot[], pending: readonly numbe
   const counted = counting(ballots, options.voting);
   const open = options.voting === 'weighted' ? pending.reduce((a, b) => a + b, 0) : pending.length;
   const { groups, abstained } = groupAnswers(counted, options);
-  const abstaining = sum(abstained.map((at) => counted[at]));
-  const voting = sum(counted) - abstaining;
+  const unknowing = notKnowing(counted);
+  const voting = sum(counted) - sum(abstained.map((at) => counted[at]));
   // Even if all who are pending answer, the panel abstains.
-  if (abstaining > voting + open + EQUAL) return true;
-  // If all who are pending abstain, the panel would.
-  if (abstaining + open > voting + EQUAL) return false;
+  if (unknowing > voting + open + EQUAL) return true;
+  // If none of those who are pending knows, the panel would.
+  if (unknowing + open > voting + EQUAL) return false;
   // An answer that is alike to two others joins their groups.
   const joins = ballots.some(({ reading }) => reading.kind === 'semantic');
   if (options.voting === 'unanimous') return groups.length > 1 && !joins;
   const [leader, ...others] = groups;
   const rival = joins ? others.reduce((total, { weight }) => total + weight, 0) : (others[0]?.weight ?? 0);
   return leader !== undefined && leader.weight > rival + open + EQUAL;
+}
+
+/** The weight of those who say that they do not know. */
+function notKnowing(counted: readonly Ballot[]): number {
+  return sum(counted.filter(({ reading }) => reading.key === null && reading.reason === 'declined' && reading.refuses !== true));
 }
 
 /** Only a weighted vote looks at weights. */

@@ -34,6 +34,15 @@ export function declines(text: string): boolean {
   return plain.split(' ').length <= MAX_DECLINING_WORDS && !/\banswer\b[^.]*\b(?:is|:|=)\s*\S|\\boxed/.test(plain);
 }
 
+/** What one will not do; what one cannot find out is another matter. */
+const REFUSES =
+  /\b(?:can't|cannot|can not|won't|will not|unable to|not able to|decline to|not (?:comfortable|allowed|permitted))\b[^.]{0,20}\b(?:help|assist|comply|do that|provide|fulfil|discuss|engage|continue|share|create|generate|write|support|participate|respond|answer th)|\bmust decline\b|^as an ai\b/;
+
+/** Of a text that declines: whether it refuses, rather than says that it does not know. */
+export function refuses(text: string): boolean {
+  return REFUSES.test(exactKey(text).toLowerCase());
+}
+
 const STOP_WORDS = new Set(
   'a an and are as at be been but by can do does for from had has have he her his i if in into is it its of on or our she so than that the their them then there these they this those to was we were which will with would you your'.split(
     ' ',
