@@ -9,6 +9,7 @@ import type { AnyStrategyDefinition } from '../contracts/strategy.ts';
 import type { Capability, ModelId } from '../contracts/vocabulary.ts';
 import { TuttiError } from '../errors/error.ts';
 import { nearest } from '../lib/nearest.ts';
+import { namedModels, placeOfModels, withModelsAt } from './inline-models.ts';
 import { Orchestration, orchestrationCommon } from './orchestration.ts';
 
 export interface InlineOptions {
@@ -60,7 +61,7 @@ export function splitCommon(entry: Readonly<Record<string, unknown>>): {
   };
 }
 
-/** `capability` and `num_models` in place of members, or after them: the best models for it, where the strategy has no such keys. */
+/** The entry with the models of its `capability`, where the strategy has no such key of its own. */
 function withModels(
   definition: AnyStrategyDefinition,
   entry: Record<string, unknown>,
@@ -68,19 +69,20 @@ function withModels(
 ): Record<string, unknown> {
   const { capability, num_models: count = NUM_MODELS, ...rest } = entry;
   const shape = shapeOf(definition.config) ?? {};
-  if (typeof capability !== 'string' || Object.hasOwn(shape, 'capability') || !Object.hasOwn(shape, 'members')) return entry;
+  const place = placeOfModels(shape);
+  if (typeof capability !== 'string' || Object.hasOwn(shape, 'capability') || place === null) return entry;
   if (typeof count !== 'number' || !Number.isInteger(count) || count < 1) {
     throw new TuttiError('invalid_request', 'num_models: a whole number, at least 1', { param: 'num_models' });
   }
-  const named = Array.isArray(rest.members) ? (rest.members as readonly unknown[]) : [];
+  const named = namedModels(rest, place);
   const others = find(capability, count + named.length).filter((id) => !named.includes(id));
-  const members = [...named, ...others.slice(0, Math.max(0, count - named.length))];
-  if (members.length === 0) {
+  const more = others.slice(0, Math.max(0, count - named.length));
+  if (named.length + more.length === 0) {
     throw new TuttiError('no_model_for_capability', `No registered model has the capability ${capability}.`, {
       param: 'capability',
     });
   }
-  return { ...rest, members };
+  return more.length === 0 ? rest : { ...withModelsAt(rest, place, more) };
 }
 
 function parse<T>(schema: z.ZodType<T>, value: unknown): T {

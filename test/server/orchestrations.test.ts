@@ -167,6 +167,23 @@ describe('an orchestration that comes with the request', () => {
     });
   });
 
+  it.each([
+    ['race', {}, ['high', 'mid']],
+    ['ab', { sticky: 'none' }, null],
+    ['phased', {}, ['high']],
+    ['conversation', { max_turns: 2 }, ['high', 'mid']],
+    ['workflow', { steps: ['research', 'docs'] }, ['high', 'mid']],
+    ['arbiter', { arbiter: 'fake:low', style: 'route' }, null],
+  ])('takes them wherever a strategy has its models: %s', async (strategy, own, asked) => {
+    const models = { low: poets('low', 0.1), high: poets('high', 0.9), mid: poets('mid', 0.5) };
+    await using harness = await startServer({ fake: { models } });
+    const body = { strategy, capability: 'poetry', num_models: 2, input: 'x', ...own };
+    const { status, json } = await post(harness, '/api/inference/orchestrated', body);
+    expect([status, json.tutti]).toMatchObject([200, { strategy }]);
+    if (asked !== null) expect(harness.backend.calls.map(({ model }) => model).toSorted()).toEqual(asked.toSorted());
+    expect(['high', 'mid']).toContain(json.output);
+  });
+
   it('is one model where the strategy is a policy', async () => {
     await using harness = await startServer({ fake: { models: { low: poets('low', 0.1), high: poets('high', 0.9) } } });
     for (const strategy of ['accuracy', 'performance', 'cost', 'balanced']) {
