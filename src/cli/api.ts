@@ -19,7 +19,7 @@ export interface RawResponse {
 export interface Transport extends AsyncDisposable {
   /** For messages: `http://127.0.0.1:8000`, or `this process`. */
   readonly name: string;
-  /** Whether what the server holds in memory outlives the command. */
+  /** Whether a run that waits for a reply outlives the command. */
   readonly lasting: boolean;
   send(method: Method, path: string, body: unknown, signal: AbortSignal | undefined): Promise<RawResponse>;
 }
@@ -39,7 +39,7 @@ export class Api implements AsyncDisposable {
     return this.#transport.name;
   }
 
-  /** Whether what the server holds in memory outlives the command. */
+  /** Whether a run that waits for a reply outlives the command. */
   get lasting(): boolean {
     return this.#transport.lasting;
   }

@@ -11,7 +11,7 @@ export async function localTransport(settings: Settings, output: Output): Promis
   const server = createServer(tutti, { ...settings.loaded.config.server, api_keys: [], host: '127.0.0.1' });
   return {
     name: 'this process',
-    lasting: false,
+    lasting: settings.loaded.config.runs.store_content,
     async send(method, path, body, signal) {
       const response = await server.app.inject({
         method,

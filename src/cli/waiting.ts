@@ -44,7 +44,7 @@ export async function askWithReplies(
 export function howToReply(api: Api, runId: string): string {
   return api.lasting
     ? `The run waits for a reply: tutti run --reply ${runId} "…"`
-    : 'The run asks, but it ends with this command: answer on a terminal, or let a server run it (tutti serve).';
+    : 'The run asks, but it ends with this command: answer on a terminal, let a server run it (tutti serve), or set runs.store_content.';
 }
 
 /** The next line that is typed and not empty. */

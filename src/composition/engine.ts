@@ -175,7 +175,8 @@ export class Engine {
     const snapshot = this.#options.snapshot();
     const principal = request.principal ?? LOCAL_PRINCIPAL;
     const inline = earlier.inline ?? this.#inline(request, snapshot);
-    const decision = inline === null ? snapshot.router.route(routeRequest(request)) : decisionFor(inline);
+    const isWork = earlier.inline !== undefined;
+    const decision = inline === null ? snapshot.router.route(routeRequest(request)) : decisionFor(inline, { isWork });
     const stop = new AbortController();
     const recorder = runs.start(
       {
@@ -214,8 +215,7 @@ export class Engine {
       ? this.#pausing(scope, reviewed(dispatched, this.#options.review(), earlier.journal), {
           details,
           // Work of Tutti's own is begun anew by who asked for it.
-          keep: (waiting) =>
-            earlier.inline === undefined && this.#resumable.keep(recorder, { request, journal: earlier.journal, waiting }),
+          keep: (waiting) => !isWork && this.#resumable.keep(recorder, { request, journal: earlier.journal, waiting }),
         })
       : dispatched;
     return { runId: recorder.id, parts: recorder.tap(parts), record: () => recorder.record(), details };

@@ -89,8 +89,8 @@ function cannotGoOn(run: RunRecord): TuttiError {
 }
 
 /** Whether it failed after a member of its orchestration had succeeded. Who asks a model by itself has calls right below the root. */
-function hadProgress({ status, steps }: RunRecord): boolean {
-  if (status !== 'failed' && status !== 'cancelled') return false;
+function hadProgress({ status, route, steps }: RunRecord): boolean {
+  if ((status !== 'failed' && status !== 'cancelled') || route?.resolvedBy === 'work') return false;
   if (steps.some(({ kind, parent }) => kind === 'call' && parent === ROOT)) return false;
   return steps.some((step) => step.kind === 'member' && step.status === 'completed');
 }

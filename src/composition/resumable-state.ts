@@ -66,7 +66,7 @@ const stored = z.strictObject({
   }),
 });
 
-/** Throws what JSON throws, and for bytes, which no operation of Tutti's own has: JSON would spoil them without a word. */
+/** Throws what JSON throws. */
 export function writeState(
   { request: given, waiting }: Pick<ResumableRun, 'request' | 'waiting'>,
   journal: JournalState,
@@ -74,16 +74,19 @@ export function writeState(
   const { principal, ...rest } = given;
   const named = Object.entries(rest).filter(([name]) => Object.hasOwn(request.shape, name));
   const kept = { ...Object.fromEntries(named), ...(principal && { principal: principal.id }) };
-  return JSON.stringify({ version: VERSION, request: kept, waiting, journal }, writable);
+  const [version, asked, question, done] = [VERSION, withoutKeys(kept), plain(waiting), plain(journal)];
+  return `{"version":${version},"request":${asked},"waiting":${question},"journal":${done}}`;
 }
 
-function writable(this: unknown, name: string, value: unknown): unknown {
-  // Buffers have become plain objects when they come here as `value`.
-  const raw = typeof this === 'object' && this !== null ? (this as Record<string, unknown>)[name] : value;
-  if (ArrayBuffer.isView(raw) || raw instanceof ArrayBuffer) {
+const withoutKeys = (value: unknown): string => JSON.stringify(value, (name, inner) => withoutSecrets(name, inner));
+
+/** JSON. Throws for bytes, which JSON would spoil without a word; no operation of Tutti's own has any. */
+function plain(value: unknown): string {
+  return JSON.stringify(value, function (this: Readonly<Record<string, unknown>>, name, inner: unknown) {
+    // Of a buffer, `inner` is what its `toJSON` gave.
+    if (!ArrayBuffer.isView(this[name])) return inner;
     throw new TuttiError('unsupported_input', `The field ${name} has bytes, which a stored journal cannot hold.`);
-  }
-  return withoutSecrets(name, value);
+  });
 }
 
 /** Errors: `stored_data_unreadable`. */

@@ -52,12 +52,15 @@ export function routeRequest(request: ExecuteRequest): RouteRequest {
   };
 }
 
-/** The decision where the request brought its own orchestration. */
-export function decisionFor({ descriptor }: Orchestration): RouteDecision {
-  const reason = 'given with the request';
+/** The decision where the request brought its own orchestration, or is work of Tutti's own. */
+export function decisionFor(
+  { descriptor }: Orchestration,
+  { isWork = false }: { readonly isWork?: boolean } = {},
+): RouteDecision {
+  const reason = isWork ? 'work of Tutti’s own' : 'given with the request';
   return {
     target: descriptor.id,
-    resolvedBy: 'inline',
+    resolvedBy: isWork ? 'work' : 'inline',
     candidates: [{ model: descriptor.id, score: null, reason }],
     excluded: [],
   };

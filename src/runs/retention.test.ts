@@ -3,6 +3,7 @@ import { runRecord } from '../../test/runs/run-record.ts';
 import { SILENT_LOGGER } from '../contracts/logger.ts';
 import { openStorage, type Storage } from '../storage/storage.ts';
 import { FakeClock } from '../testing/fake-clock.ts';
+import { insertJournal } from './journal-rows.ts';
 import { Retention } from './retention.ts';
 import { insertEvent, insertRun, toEventRow, toRunRow } from './run-rows.ts';
 
@@ -61,6 +62,35 @@ describe('retention', () => {
     using _ = begin({});
     clock.advance(MINUTE);
     expect([count('runs'), count('run_models'), count('events')]).toEqual([20, 20, 20]);
+  });
+
+  it('removes journals with their runs, and conversations by their last change', () => {
+    fill(1, 31 * DAY, 'old');
+    fill(1, 29 * DAY, 'new', 2);
+    storage.write((db) => {
+      for (const id of ['old00000', 'new00000']) insertJournal(db, id, { question: 'why?', journal: '{}' });
+      for (const days of [29, 31])
+        db.run('INSERT INTO conversations VALUES (?, ?, ?, ?)', `c${days}`, 'local', clock.now() - days * DAY, '{}');
+    });
+    using _ = begin({});
+    clock.advance(MINUTE);
+    expect(storage.read((db) => db.all('SELECT run_id FROM journals'))).toEqual([{ run_id: 'new00000' }]);
+    expect(storage.read((db) => db.all('SELECT id FROM conversations'))).toEqual([{ id: 'c29' }]);
+  });
+
+  it('keeps no more conversations than runs', () => {
+    storage.write((db) => {
+      for (let i = 0; i < 500; i++)
+        db.run('INSERT INTO conversations VALUES (?, ?, ?, ?)', `c${i}`, 'local', clock.now() + i, '{}');
+    });
+    using _ = begin({ maxRuns: 30 });
+    clock.advance(MINUTE);
+    expect(count('conversations')).toBe(300);
+    clock.advance(1000);
+    expect(storage.read((db) => db.get('SELECT count(*) AS n, min(changed_at) AS at FROM conversations'))).toEqual({
+      n: 30,
+      at: clock.now() - MINUTE - 1000 + 470,
+    });
   });
 
   it('removes the oldest of too many, in pieces with pauses between them', () => {

@@ -163,6 +163,76 @@ describe('content', () => {
   });
 });
 
+describe('a run that can go on', () => {
+  const KEPT = { store_content: true };
+  /** Pauses with a question, or fails. */
+  async function paused(runs: Runs, question: string | null = 'why?', text = () => 'journal', meta: Partial<RunMeta> = {}) {
+    const recorder = runs.start({ ...META, ...meta });
+    recorder.canGoOn({ question, text });
+    if (question !== null) {
+      recorder.wait(question);
+      await Array.fromAsync(recorder.tap(answer(question)));
+    } else recorder.fail(new TuttiError('all_members_failed', 'ill'));
+    return recorder.id;
+  }
+  const journals = (storage: Storage): unknown[] =>
+    storage.read((db) => db.all('SELECT run_id, question, journal FROM journals'));
+
+  it('has its journal in the database once it is written, and not while memory knows better', async () => {
+    const { runs, storage } = begin(KEPT);
+    const id = await paused(runs);
+    expect([runs.journal(id), runs.storedQuestion(id)]).toEqual([undefined, null]);
+    clock.advance(0); // One that waits is written at once.
+    expect([runs.journal(id), runs.storedQuestion(id)]).toEqual(['journal', 'why?']);
+    expect(journals(storage)).toEqual([{ run_id: id, question: 'why?', journal: 'journal' }]);
+    const recorder = runs.start({ ...META, id });
+    expect([runs.journal(id), runs.storedQuestion(id)]).toEqual([undefined, null]);
+    recorder.cancel();
+    expect(runs.journal(id)).toBeUndefined();
+    clock.advance(250);
+    expect(journals(storage)).toEqual([]);
+  });
+
+  it('that failed has a journal without a question, and one of its own at each end', async () => {
+    const { runs } = begin(KEPT);
+    const id = await paused(runs);
+    runs.flush();
+    await paused(runs, null, () => 'more', { id });
+    runs.flush();
+    expect([runs.get(id)?.status, runs.journal(id), runs.storedQuestion(id)]).toEqual(['failed', 'more', null]);
+  });
+
+  it('has none without `store_content`, and its text is not even made', async () => {
+    const { runs, storage } = begin();
+    await paused(runs, 'why?', () => {
+      throw new RangeError('made');
+    });
+    runs.flush();
+    expect(journals(storage)).toEqual([]);
+    expect(logged).toEqual([]);
+  });
+
+  it.each([
+    ['cannot be made', () => ({}) as string],
+    ['is too large', () => 'x'.repeat(64 * 1024 * 1024 + 1)],
+  ])('is stored without its journal when that %s, and so is what comes with it', async (_, text) => {
+    const { runs, storage } = begin(KEPT);
+    const id = await paused(runs, 'why?', text);
+    const other = await paused(runs);
+    runs.flush();
+    expect(runs.get(id)?.status).toBe('waiting');
+    expect(journals(storage)).toMatchObject([{ run_id: other }]);
+    expect(logged).toEqual([expect.stringContaining('a restart ends the run')]);
+  });
+
+  it('has no credentials in the input that is kept with it', async () => {
+    const { runs } = begin(KEPT);
+    const id = await finished(runs, { input: { messages: [], extra: { api_key: 'sk-1', top_a: 1 } } });
+    runs.flush();
+    expect(runs.get(id)?.content?.input).toEqual({ messages: [], extra: { top_a: 1 } });
+  });
+});
+
 describe('users', () => {
   it('see their own runs and events and what concerns all, and admins everything', async () => {
     const { runs } = begin();

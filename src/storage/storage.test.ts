@@ -5,7 +5,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { Logger } from '../contracts/logger.ts';
 import { FakeClock } from '../testing/fake-clock.ts';
 import { Connection } from './connection.ts';
-import { MIGRATIONS } from './migrations.ts';
+import { migrate, MIGRATIONS } from './migrations.ts';
 import { openStorage, type Storage, type StorageStatus } from './storage.ts';
 
 let folder: string;
@@ -71,6 +71,20 @@ describe('the database', () => {
     );
     put(storage, 'a');
     expect(names(storage)).toEqual(['a']);
+  });
+
+  it.each(MIGRATIONS.map((_, version) => version))('of version %i is brought up to the newest, with what it has', (version) => {
+    mkdirSync(join(folder, 'data'));
+    {
+      using older = new Connection(path);
+      migrate(older, MIGRATIONS.slice(0, version));
+      if (version > 0) older.run("INSERT INTO counters VALUES ('a', 1)");
+    }
+    const storage = begin();
+    expect(names(storage)).toEqual(version > 0 ? ['a'] : []);
+    expect(storage.read((db) => db.get('PRAGMA user_version'))).toEqual({ user_version: MIGRATIONS.length });
+    expect(storage.read((db) => db.all('SELECT * FROM conversations'))).toEqual([]);
+    expect(storage.status).toMatchObject({ ok: true, movedAside: [] });
   });
 
   it('is shared by two that have it open', () => {

@@ -189,6 +189,14 @@ describe('a run that asks', () => {
     expect([status, stderr]).toMatchObject([3, expect.stringContaining('it ends with this command')]);
   });
 
+  it('outlives the command where content is stored', async () => {
+    const env = { TUTTI_RUNS_STORE_CONTENT: 'true', TUTTI_DATA_DIR: workspace.path('data-of-commands') };
+    const { status, stderr } = await workspace.run(['--local', 'run', 'ask', 'x'], { env });
+    expect(status).toBe(3);
+    const [, run = ''] = /tutti run --reply (run_\w+) /.exec(stderr) ?? [];
+    expect(await workspace.run(['--local', 'run', '--reply', run, 'yes'], { env })).toMatchObject({ stdout: 'A yes B\n' });
+  });
+
   it('goes on after a failure', async () => {
     const { json } = await tutti(['run', 'brittle', 'x', '--json']);
     const { run_id: run } = json[0] as { run_id: string };
