@@ -76,7 +76,7 @@ class ChoiceReader {
     this.#options = options;
     this.#reading = reading;
     this.#choice = choice;
-    this.#watcher = new ToolCallWatcher(input.tools ?? []);
+    this.#watcher = new ToolCallWatcher(input.tools ?? [], onlyQuestion(input)?.question);
   }
 
   *text(part: TextDelta): Generator<Part> {
@@ -123,7 +123,7 @@ class ChoiceReader {
     if (mended.problems.length === 0 && mended.toolCalls.length > 0)
       return { text, calls: renamed(mended.toolCalls, given), note: noteOf(mended.source, mended.toolCalls.length) };
     this.#reading.onUnclear(this.#options);
-    return { text, calls: given, note: mended.problems.map(({ message }) => message).join('; ') || null };
+    return { text, calls: given, note: problemsOf(mended.problems) };
   }
 
   async #written(): Promise<Read> {
@@ -131,12 +131,12 @@ class ChoiceReader {
     if (end.problems.length === 0 && end.calls.length > 0)
       return this.#unlessDoubted({ text: end.text, calls: end.calls, note: noteOf(end.source, end.calls.length) }, end.held);
     if (!end.meant) return { text: end.held, calls: [], note: null };
-    const { toolCalls, source } = await this.#interpret({ text: end.held });
+    const { toolCalls, source, problems } = await this.#interpret({ text: end.held });
+    if (toolCalls.length === 0 || problems.length > 0) this.#reading.onUnclear(this.#options);
+    if (toolCalls.length === 0) return { text: end.held, calls: [], note: problemsOf(end.problems) };
     const text = end.text === end.held ? '' : end.text;
-    if (toolCalls.length > 0)
-      return this.#unlessDoubted({ text, calls: toolCalls, note: noteOf(source, toolCalls.length) }, end.held);
-    this.#reading.onUnclear(this.#options);
-    return { text: end.held, calls: end.calls, note: end.problems.map(({ message }) => message).join('; ') || null };
+    const note = [noteOf(source, toolCalls.length), problemsOf(problems)].filter((part) => part !== null).join('; ');
+    return this.#unlessDoubted({ text, calls: toolCalls, note }, end.held);
   }
 
   /** Calls that the question does not ask for are shown as they were written. */
@@ -172,6 +172,10 @@ interface Read {
 
 function noteOf(source: Interpretation['source'], calls: number): string {
   return `${callCount(calls)} ${source === 'model' ? 'written by the interpreter' : source}`;
+}
+
+function problemsOf(problems: Interpretation['problems']): string | null {
+  return problems.map(({ name, message }) => `${name}: ${message}`).join('; ') || null;
 }
 
 function callCount(calls: number): string {

@@ -1,6 +1,7 @@
 /** Tool calls on their way through Tutti: read as models write them, and answered by the member that made them. */
 import { describe, expect, it } from 'vitest';
 import type { ToolDefinition } from '../../src/index.ts';
+import { collect } from '../../src/testing/index.ts';
 import { TuttiError } from '../../src/errors/error.ts';
 import { start } from './start.ts';
 
@@ -38,6 +39,27 @@ describe('tool calls', () => {
     });
     const { toolCalls } = await started.tutti.run({ model: 'fake:a', input: 'Weather?', tools: [weather] });
     expect(JSON.parse(toolCalls[0]?.function.arguments ?? '')).toEqual({ city: 'Rome', days: 3 });
+  });
+
+  it('that a model wrote beside others go out as they were written when they do not fit, and the run says so', async () => {
+    const text = '[get_weather(city="Paris"), get_weather(city="Rome", days=2.5)]';
+    await using started = await start({ a: { ...able, answer: text } });
+    const { parts } = await collect(
+      started.tutti.stream({ model: 'fake:a', input: 'Weather in Paris and Rome?', tools: [weather] }),
+    );
+    const calls = parts.flatMap((part) => (part.type === 'tool-call-delta' ? [JSON.parse(part.arguments ?? '')] : []));
+    expect(calls).toEqual([{ city: 'Paris' }, { city: 'Rome', days: 2.5 }]);
+    const notes = parts.flatMap((part) => (part.type === 'progress' && part.phase === 'interpret' ? [part.message] : []));
+    expect(notes).toEqual(['2 tool calls parsed; get_weather: days must be of type integer']);
+  });
+
+  it('that are shown as an example of just what was asked are made', async () => {
+    const text =
+      'You could call it like this:\n```python\nprint(get_weather(city="Paris", days=2))\n```\nThat tells the weather.';
+    await using started = await start({ a: { ...able, answer: text } });
+    const ask = async (input: string) => (await started.tutti.run({ model: 'fake:a', input, tools: [weather] })).toolCalls.length;
+    expect(await ask('Weather in Paris for 2 days?')).toBe(1);
+    expect(await ask('Weather in Rome for 2 days?')).toBe(0);
   });
 
   it('go out as they are when the config says so', async () => {

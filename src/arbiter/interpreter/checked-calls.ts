@@ -4,6 +4,7 @@ import { newId } from '../../lib/id.ts';
 import { parseJson } from '../../lib/json-value.ts';
 import { argumentsOf, type FoundCall } from './call-shapes.ts';
 import { checkArguments } from './coercion.ts';
+import { isValue } from './literal.ts';
 import { nearestSpelling, type KnownTool, type ToolIndex } from './tool-index.ts';
 
 /** A call that cannot be made as it was written. */
@@ -12,16 +13,25 @@ export interface CallProblem {
   readonly message: string;
 }
 
-/** Calls that hold, and what is wrong with the others. */
+/** Calls that can be made, and what is wrong with those that do not fit. */
 export interface CheckedCalls {
   readonly calls: readonly ToolCall[];
+  /** How many of the calls fit their schemas. The others have a problem. */
+  readonly fitting: number;
   readonly problems: readonly CallProblem[];
   readonly changed: boolean;
 }
 
-/** Holds calls against their tools' schemas. `originals`: the same calls as a server reported them; what needs no change keeps its form. */
+/**
+ * Holds calls against their tools' schemas. `originals`: the same calls as a server reported them; what needs no change keeps its form.
+ *
+ * Of several calls that were meant together, one that does not fit goes out as it was written beside those that do: without it half
+ * a plan would be carried out and nobody would know. The tool, or the client, says what is wrong, and the model can correct it. That
+ * holds for calls of tools that exist, with values for arguments (not `x` or `f()`). Where none fits, there is none to go with.
+ */
 export function checkCalls(found: readonly FoundCall[], tools: ToolIndex, originals: readonly ToolCall[] = []): CheckedCalls {
   const calls: ToolCall[] = [];
+  const unfit = new Set<ToolCall>();
   const problems: CallProblem[] = [];
   let changed = false;
   for (const [i, one] of found.entries()) {
@@ -42,16 +52,22 @@ export function checkCalls(found: readonly FoundCall[], tools: ToolIndex, origin
       changed = true;
       continue;
     }
+    const original = originals[i];
     if (!checked.ok) {
       problems.push({ name: tool.name, message: checked.problem });
+      if (!isValue(one.arguments)) continue;
+      const asWritten =
+        original !== undefined && name === tool.name ? original : toolCall(tool.name, one.arguments, original?.id);
+      unfit.add(asWritten);
+      calls.push(asWritten);
       continue;
     }
-    const original = originals[i];
     const asItIs = !checked.changed && !one.mended && name === tool.name;
     calls.push(asItIs && original !== undefined ? original : toolCall(tool.name, checked.arguments, original?.id));
     changed ||= checked.changed || one.mended || (original !== undefined && !asItIs);
   }
-  return { calls, problems, changed };
+  const fitting = calls.length - unfit.size;
+  return { calls: fitting > 0 ? calls : [], fitting, problems, changed };
 }
 
 /** Longer lists are data. */

@@ -143,3 +143,10 @@ test('one call that is sound speaks for all', () => {
   expect(doubtOf({ question, calls: [made], tools: [WEATHER, RATE] })).toMatchObject({ kind: 'made_up' });
   expect(doubtOf({ question, calls: [], tools: [WEATHER] })).toBeNull();
 });
+
+test('one that does not fit its tool says nothing', () => {
+  const made = call(RATE, { base: 'USD', quote: 'GBP' });
+  const unfit = call(RATE, { amount: 0 });
+  const question = 'What does a house in Oslo cost?';
+  expect(doubtOf({ question, calls: [unfit, made], tools: [RATE] })).toMatchObject({ kind: 'made_up' });
+});

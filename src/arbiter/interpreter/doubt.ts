@@ -14,8 +14,9 @@
  * English is understood; questions in other languages are never doubted.
  */
 import type { ToolCall, ToolDefinition } from '../../contracts/chat.ts';
-import { asObject, parseJson } from '../../lib/json-value.ts';
+import { asObject, parseJson, type JsonObject } from '../../lib/json-value.ts';
 import { stemsOf } from '../lexical.ts';
+import { checkArguments } from './coercion.ts';
 import { groundOf, spokenOf, type Ground, type Spoken } from './grounding.ts';
 import { toolIndex, ToolIndex, type KnownTool } from './tool-index.ts';
 
@@ -37,7 +38,10 @@ export interface DoubtInput {
   readonly tools: readonly ToolDefinition[] | ToolIndex;
 }
 
-/** The doubt about an answer, or null. One call that is sound speaks for all: the question is one for the tools. Pure. */
+/**
+ * The doubt about an answer, or null. One call that is sound speaks for all: the question is one for the tools. One that does not
+ * fit its tool says nothing. Pure.
+ */
 export function doubtOf({ question, background = '', calls, tools }: DoubtInput): Doubt | null {
   if (calls.length === 0 || !isEnglish(question)) return null;
   const known = tools instanceof ToolIndex ? tools : toolIndex(tools);
@@ -45,7 +49,9 @@ export function doubtOf({ question, background = '', calls, tools }: DoubtInput)
   let first: Doubt | null = null;
   for (const call of calls) {
     const tool = known.find(call.function.name);
-    const doubt = tool === null ? null : doubtOfCall(call, tool, question, spoken);
+    const given = asObject(parseJson(call.function.arguments)) ?? {};
+    if (tool !== null && !checkArguments(given, tool).ok) continue;
+    const doubt = tool === null ? null : doubtOfCall(given, tool, question, spoken);
     if (doubt === null) return null;
     if (first === null || doubt.kind === 'unrelated') first = doubt;
   }
@@ -55,9 +61,8 @@ export function doubtOf({ question, background = '', calls, tools }: DoubtInput)
 /** With more words in common, the tool is about the question, whatever it lacks. */
 const FEW_WORDS = 2;
 
-function doubtOfCall(call: ToolCall, tool: KnownTool, question: string, spoken: Spoken): Doubt | null {
+function doubtOfCall(given: JsonObject, tool: KnownTool, question: string, spoken: Spoken): Doubt | null {
   const overlap = wordsShared(tool, question);
-  const given = asObject(parseJson(call.function.arguments)) ?? {};
   const required = tool.required
     .filter((name) => name in given)
     .map((name) => ({

@@ -60,8 +60,10 @@ describe('the ladder', () => {
       'Rolling:\n```\nroll_dice()\n```',
       'Rolling.\nroll_dice()\nDone.',
       'Rolling:\n```\nn = 6\nx = roll_dice(n)\n```',
+      'For example:\n```\nroll_dice(6)\n```',
     ];
-    const results = await Promise.all(texts.map((text) => interpreter.interpret({ text, tools: TOOLS })));
+    const question = 'Roll the dice, one with 6 sides.';
+    const results = await Promise.all(texts.map((text) => interpreter.interpret({ text, question, tools: TOOLS })));
     const scores = results.map((result) => result.confidence);
     expect(results.map((result) => result.source)).toEqual(texts.map(() => 'parsed'));
     expect(scores).toEqual([...scores].sort((a, b) => b - a));
@@ -107,7 +109,7 @@ describe('the ladder', () => {
     expect(await interpreter.interpret({ text, tools: TOOLS })).toMatchObject({ toolCalls: [], source: 'none', text });
   });
 
-  test('a call that does not fit is asked of the model, and without one is a problem', async () => {
+  test('of several calls, one that does not fit is asked of the model, and without one goes out as it was written', async () => {
     const text = '[get_weather(where="Rome", days=3), roll_dice(sides=6)]';
     const { interpreter } = withModel({
       toolCalls: [call('get_weather', { city: 'Rome', days: 3 }), call('roll_dice', { sides: 6 })],
@@ -115,12 +117,54 @@ describe('the ladder', () => {
     expect(await interpreter.interpret({ text, tools: TOOLS })).toMatchObject({ source: 'model', toolCalls: { length: 2 } });
 
     const { interpreter: alone } = { interpreter: createInterpreter({ model: null, ask: () => expect.unreachable() }) };
-    expect(await alone.interpret({ text, tools: TOOLS })).toMatchObject({
-      source: 'parsed',
-      confidence: 0.45,
-      toolCalls: [{ function: { name: 'roll_dice' } }],
-      problems: [{ name: 'get_weather', message: 'unknown parameter where' }],
+    const result = await alone.interpret({ text, tools: TOOLS });
+    const problems = [{ name: 'get_weather', message: 'unknown parameter where' }];
+    expect(result).toMatchObject({ source: 'parsed', confidence: 0.45, text: '', problems });
+    expect(plain(result)).toEqual([
+      ['get_weather', { where: 'Rome', days: 3 }],
+      ['roll_dice', { sides: 6 }],
+    ]);
+  });
+
+  test.each<[string, string, string]>([
+    ['a number of another kind', 'get_weather(city="Rome", days=2.5)', 'days must be of type integer'],
+    [
+      'a choice that is not on the list',
+      'get_weather(city="Rome", unit="kelvin")',
+      'unit must be one of "celsius", "fahrenheit"',
+    ],
+    [
+      'an item of another type',
+      'home.lights.set(room="hall", on=True, colors=[{"r": 9}])',
+      'colors[0] must be a string, not an object',
+    ],
+    ['something missing', 'get_weather(days=3)', 'missing parameter city'],
+  ])('so does one with %s', (_, text, message) => {
+    expect(readAnswer({ text: `[${text}, roll_dice(sides=6)]`, tools: TOOLS })).toMatchObject({
+      calls: { length: 2 },
+      fitting: 1,
+      problems: [{ message }],
     });
+    expect(readAnswer({ text, tools: TOOLS })).toMatchObject({ calls: [], source: 'none', problems: [{ message }] });
+  });
+
+  test.each<[string, string]>([
+    ['a tool that nobody offered', 'search_web(query="Rome")'],
+    ['values that are variables', 'get_weather(days=number_of_days)'],
+    ['more values than parameters', 'roll_dice(6, 7)'],
+  ])('but none with %s', (_, text) => {
+    expect(readAnswer({ text: `[${text}, roll_dice(sides=6)]`, tools: TOOLS })).toMatchObject({
+      calls: { length: 1 },
+      fitting: 1,
+      problems: { length: 1 },
+    });
+  });
+
+  test('structured calls do the same, and keep their ids', async () => {
+    const interpreter = createInterpreter({ model: null, ask: () => expect.unreachable() });
+    const given = [call('get_weather', '{"days": 2.5}', 'call_7'), call('rollDice', { sides: 6 }, 'call_8')];
+    const result = await interpreter.interpret({ message: { content: null, tool_calls: given }, tools: TOOLS });
+    expect(result).toMatchObject({ source: 'repaired', confidence: 0.45, toolCalls: [given[0], { id: 'call_8' }] });
   });
 
   test('a list where one value is wanted is a call for each', async () => {
@@ -144,6 +188,12 @@ describe('the ladder', () => {
       text: '[roll_dice(sides=6), roll_dice(sides=8), get_weather(days=3)]',
       tools: TOOLS,
     });
+    expect(result).toMatchObject({ source: 'parsed', toolCalls: { length: 3 }, problems: { length: 1 } });
+  });
+
+  test('a model whose calls do not fit either does not count', async () => {
+    const { interpreter } = withModel({ toolCalls: [call('get_weather', { city: 'Rome' }), call('get_weather', { days: 3 })] });
+    const result = await interpreter.interpret({ text: '[get_weather(city="Rome"), get_weather(days=3)]', tools: TOOLS });
     expect(result).toMatchObject({ source: 'parsed', toolCalls: { length: 2 }, problems: { length: 1 } });
   });
 

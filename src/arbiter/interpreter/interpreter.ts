@@ -4,11 +4,16 @@
  * | rung | source | confidence |
  * |---|---|---|
  * | calls that the model's own server reported, valid as they are | `structured` | 1 |
- * | calls read in the text, valid as they are | `parsed` | 0.95 by a mark, 0.9 as the whole text, 0.8 in a fence, 0.7 between prose, 0.6 in a program |
+ * | calls read in the text, valid as they are | `parsed` | 0.95 by a mark, 0.9 as the whole text, 0.8 in a fence, 0.7 between prose, 0.6 in a program, 0.5 as an example of just what was asked |
  * | either of them, changed without loss to fit the tool's schema | `repaired` | that of the reading × 0.9 |
  * | what a model made of a text that shows a call which could not be read or does not fit, from values of that text only | `model` | the model's own, 0.5 if it has none |
  * | no call was meant, or none could be had | `none` | 1 when nothing points to one, else 0.5 |
  * | a call was written that the question does not ask for | `none` | 0.8 |
+ *
+ * Of several calls, one that does not fit its tool and could not be mended goes out as it was written, beside those that do: nothing
+ * is lost, `problems` says why, and the confidence is multiplied by the share of calls that fit. Where none fits, there is no call.
+ *
+ * An example needs the question, too: with all of its values said there, and no wish to see code, it is the call that was asked for.
  *
  * The last row needs the question, and holds for calls that were written as text only: what a server reports as a call has been
  * decided upon. Models that were taught to write calls write one also when no tool fits, and make up what it needs. Such a call
@@ -31,7 +36,7 @@ import {
 } from './checked-calls.ts';
 import { doubtOf, type Doubt } from './doubt.ts';
 import { saysOnly } from './mended.ts';
-import { readToolCalls, type Place } from './reader.ts';
+import { readToolCalls, type Place, type ReadingContext } from './reader.ts';
 import { nearestSpelling, toolIndex, type ToolIndex } from './tool-index.ts';
 
 /** By which rung of the ladder the calls were found. */
@@ -81,7 +86,10 @@ export interface Interpretation {
   readonly confidence: number;
   /** The text without the calls. */
   readonly text: string;
-  /** Calls that were left out, and why; and the model of the last rung, when it could not be asked. */
+  /**
+   * Why calls were left out, or do not fit the tool's schema and go out as they were written beside others that do; and the model
+   * of the last rung, when it could not be asked.
+   */
   readonly problems: readonly CallProblem[];
 }
 
@@ -109,7 +117,14 @@ export interface Interpreter {
   repair(input: RepairInput): Promise<Interpretation>;
 }
 
-const READ_CONFIDENCE: Readonly<Record<Place, number>> = { marked: 0.95, alone: 0.9, fenced: 0.8, line: 0.7, script: 0.6 };
+const READ_CONFIDENCE: Readonly<Record<Place, number>> = {
+  marked: 0.95,
+  alone: 0.9,
+  fenced: 0.8,
+  line: 0.7,
+  script: 0.6,
+  example: 0.5,
+};
 const REPAIRED = 0.9;
 const RESPELLED = 0.8;
 /** Errors about how a call is written, not about what it asks for. */
@@ -247,7 +262,10 @@ export function repairPrompt(call: string, error: string): string {
 
 /** What the rungs without a model make of an answer. */
 export interface AnswerReading {
+  /** Those that fit, and beside them, as they were written, those that do not: `problems` says which. */
   readonly calls: readonly ToolCall[];
+  /** How many of them fit. */
+  readonly fitting: number;
   readonly source: InterpretSource;
   readonly confidence: number;
   readonly text: string;
@@ -259,9 +277,9 @@ export interface AnswerReading {
   readonly written: string;
 }
 
-/** The rungs without a model. Pure. `before`: what was said ahead of the text, and shown already. */
+/** The rungs without a model. Pure. */
 export function readAnswer(
-  input: Pick<InterpretInput, 'text' | 'message' | 'tools'> & { readonly before?: string },
+  input: Pick<InterpretInput, 'text' | 'message' | 'tools'> & ReadingContext,
   tools = toolIndex(input.tools),
 ): AnswerReading {
   const text = input.message?.content ?? input.text ?? '';
@@ -280,7 +298,7 @@ export function readAnswer(
       written,
     };
   }
-  const reading = readToolCalls(text, tools, input.before);
+  const reading = readToolCalls(text, tools, input);
   const checked = checkCalls(reading.calls, tools);
   const place = reading.place;
   const meant = reading.meant || checked.calls.length > 0;
@@ -303,23 +321,18 @@ function sourceOf({ calls, changed }: CheckedCalls, source: 'structured' | 'pars
   return changed ? 'repaired' : source;
 }
 
-function confidenceOf({ calls, changed, problems }: CheckedCalls, base: number): number {
+function confidenceOf({ calls, fitting, changed, problems }: CheckedCalls, base: number): number {
   if (calls.length === 0) return UNSURE;
-  const share = calls.length / (calls.length + problems.length);
+  const share = fitting / (fitting + problems.length);
   return base * (changed ? REPAIRED : 1) * share;
 }
 
 function fromModel(answer: AskedAnswer, tools: ToolIndex): Interpretation | null {
   const message = { content: answer.text, tool_calls: answer.toolCalls };
   const read = readAnswer({ message, tools: [] }, tools);
-  if (read.calls.length === 0) return null;
-  return {
-    toolCalls: read.calls,
-    source: 'model',
-    confidence: answer.confidence?.score ?? UNSURE,
-    text: '',
-    problems: read.problems,
-  };
+  // It was asked because something did not fit; what does not fit either is no help.
+  if (read.calls.length === 0 || read.problems.length > 0) return null;
+  return { toolCalls: read.calls, source: 'model', confidence: answer.confidence?.score ?? UNSURE, text: '', problems: [] };
 }
 
 function result({ calls, source, confidence, text, problems }: AnswerReading, failed?: CallProblem): Interpretation {

@@ -30,6 +30,13 @@ export class WrittenCall {
   }
 }
 
+/** Whether a value holds nothing but literals: no variables, no calls. */
+export function isValue(value: unknown): boolean {
+  if (value instanceof Expression || value instanceof WrittenCall) return false;
+  if (Array.isArray(value)) return value.every(isValue);
+  return typeof value !== 'object' || value === null || Object.values(value).every(isValue);
+}
+
 /** A value and where it ends. */
 export interface ReadLiteral {
   readonly value: unknown;
@@ -352,7 +359,7 @@ function builtIn(call: WrittenCall): unknown {
 }
 
 /** A call, or a list of calls. */
-function isCalls(value: unknown): boolean {
+export function isCalls(value: unknown): boolean {
   const list = Array.isArray(value) ? value : [value];
   return list.length > 0 && list.every((item) => item instanceof WrittenCall);
 }

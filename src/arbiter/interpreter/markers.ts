@@ -92,9 +92,17 @@ function taggedCalls(text: string, match: RegExpExecArray, tools: ToolIndex): Ma
   return { start, end: Math.min(to, Math.max(read, from)) + closing, calls, readable: any };
 }
 
-/** Without the code fence around it. */
+/** What is in the code fence, or the very text when there is none around it. */
 function unfenced(text: string): string {
-  return /^\s*```\w*\n([\s\S]*?)\n?\s*```\s*$/.exec(text)?.[1] ?? text;
+  const bare = text.trim();
+  const inside = withoutFence(bare);
+  return inside === bare ? text : inside;
+}
+
+/** A text without the code fence around it. By its ends: a pattern for the whole would look at every blank inside again and again. */
+export function withoutFence(text: string): string {
+  const open = /^```[\w-]*/.exec(text)?.[0].length ?? 0;
+  return open > 0 && text.length >= open + 3 && text.endsWith('```') ? text.slice(open, -3).trim() : text;
 }
 
 /** GLM: the name, then `<arg_key>k</arg_key><arg_value>v</arg_value>` for each argument. */

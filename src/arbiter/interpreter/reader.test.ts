@@ -4,8 +4,8 @@ import { readToolCalls } from './reader.ts';
 import { DICE, LIGHTS, NOTE, TOOLS, WEATHER } from './tools.fixture.ts';
 
 /** `[name, arguments]` of every call that holds. */
-function callsIn(text: string, tools = TOOLS): [string, unknown][] {
-  return readAnswer({ text, tools }).calls.map((call) => [call.function.name, JSON.parse(call.function.arguments)]);
+function callsIn(text: string, tools = TOOLS, question?: string): [string, unknown][] {
+  return readAnswer({ text, tools, question }).calls.map((call) => [call.function.name, JSON.parse(call.function.arguments)]);
 }
 
 const OSLO: [string, unknown][] = [['get_weather', { city: 'Oslo', days: 3 }]];
@@ -191,6 +191,80 @@ describe('no call is invented', () => {
   });
 });
 
+describe('programs of one answer are read as one', () => {
+  test('with values from a fence ahead', () => {
+    const text = 'The city:\n```python\nplace = "Oslo"\n```\nAnd the call:\n```python\nprint(get_weather(place, days=3))\n```';
+    expect(callsIn(text)).toEqual(OSLO);
+  });
+
+  test('with calls in a list', () => {
+    expect(callsIn('```python\nn = 6\nresults = [get_weather("Oslo"), roll_dice(n)]\nprint(results)\n```')).toEqual(BOTH);
+  });
+
+  test('and a result that the model makes up later is none', () => {
+    const first = '```python\nsides = roll_dice(6)\nweather = get_weather("Oslo", days=sides)\n```';
+    const second = '```python\nsides = 4\nget_weather("Oslo", days=sides)\n```';
+    expect(callsIn(`${first}\nLet us run it:\n${second}`)).toEqual([['roll_dice', { sides: 6 }]]);
+  });
+
+  test('and what one of them says twice is meant twice', () => {
+    expect(callsIn('```python\na = roll_dice(6)\nb = roll_dice(6)\n```')).toHaveLength(2);
+  });
+});
+
+describe('a fence of arguments is a call of the tool that was named last', () => {
+  const fence = '```json\n{\n  "city": "Oslo",\n  "days": 3\n}\n```\nOne moment.';
+
+  test.each<[string, string]>([
+    ['as code', `I call the function \`get_weather\`, three days will do.\n\n${fence}`],
+    ['in a word that only code has', `Not roll_dice, but get_weather with these:\n${fence}`],
+  ])('%s', (_, text) => expect(callsIn(text)).toEqual(OSLO));
+
+  test.each<[string, string]>([
+    ['no tool was named', `The result:\n${fence}`],
+    ['it does not fit that tool', `I call \`roll_dice\`:\n${fence}`],
+    ['it says that it is an example', `You could call \`get_weather\` with:\n${fence}`],
+    ['a name may be just a word', `I say note what follows.\n\`\`\`json\n{"text": "x"}\n\`\`\``],
+  ])('unless %s', (_, text) => {
+    const note = { ...NOTE, function: { ...NOTE.function, name: 'note' } };
+    expect(callsIn(text, [...TOOLS, note])).toEqual([]);
+  });
+});
+
+describe('an example with the very values that were asked for is a call', () => {
+  const question = 'How do I get the weather in Oslo for 3 days?';
+  const fence = '```python\nimport tools\n\ndays = 3\nresult = tools.get_weather("Oslo", days)\nprint(result)\n```';
+
+  test.each<[string, string]>([
+    ['in a program', `Here is an example of how to do that:\n${fence}\nThe result tells the weather.`],
+    ['with words for readers of code behind it', `Like this:\n${fence}\nReplace the import with your own.`],
+    ['on a line', 'For example:\n\nget_weather(city="Oslo", days=3)\n'],
+    [
+      'below a body for the tool',
+      '```python\ndef get_weather(city, days=1):\n    # placeholder\n    pass\n\nget_weather("Oslo", 3)\n```',
+    ],
+  ])('%s', (_, text) => {
+    expect(callsIn(text, TOOLS, question)).toEqual(OSLO);
+    expect(readToolCalls(text, TOOLS, { question }).place).toBe('example');
+    expect(callsIn(text)).toEqual([]);
+  });
+
+  test.each<[string, string, string]>([
+    ['a value is from elsewhere', question, 'For example:\n\nget_weather(city="Oslo", days=7)'],
+    ['a value is to be filled in', question, 'For example:\n\nget_weather(city="your_city", days=3)'],
+    ['it does not fit the tool', question, 'For example:\n\nget_weather(days=3)'],
+    ['it says nothing that was asked', question, 'For example:\n\nroll_dice()'],
+    ['the tool is said to be of no use', question, 'It cannot be used for this, but for example:\n\nget_weather(city="Oslo")'],
+    ['an example is what was asked for', `${question} Show me an example.`, 'For example:\n\nget_weather(city="Oslo", days=3)'],
+  ])('unless %s', (_, asked, text) => expect(callsIn(text, TOOLS, asked)).toEqual([]));
+});
+
+test('what a model asks and answers itself, behind its answer, is no part of it', () => {
+  const more = '### Instruction:\nRoll a die.\n### Response:\n```\nroll_dice(sides=6)\n```';
+  expect(callsIn(`\`\`\`\nget_weather(city="Oslo", days=3)\n\`\`\`\n${more}`)).toEqual(OSLO);
+  expect(callsIn(`I look.\nget_weather(city="Oslo", days=3)\nUser: And a die?\nroll_dice(sides=6)`)).toEqual(OSLO);
+});
+
 test('a dotted name is found in any spelling, and by its end when that is unique', () => {
   for (const name of ['home.lights.set', 'home_lights_set', 'HomeLightsSet', 'functions.home.lights.set', 'set']) {
     expect(callsIn(`[${name}(room="hall", on=True)]`, [WEATHER, LIGHTS])).toEqual([
@@ -245,4 +319,7 @@ test.each<[string, string]>([
 ])('a long text of nothing but %s is read', (_, piece) => {
   expect(callsIn(`get_weather(city=${piece.repeat(40_000 / piece.length)}`)).toEqual([]);
   expect(callsIn(piece.repeat(40_000 / piece.length))).toEqual([]);
+  const shown = `\`\`\`\ndef f${piece.repeat(40_000 / piece.length)}\nx\n\`\`\`\n`;
+  expect(callsIn(shown)).toEqual([]);
+  expect(readAnswer({ text: 'For example:\nroll_dice()', before: shown, tools: TOOLS, question: 'Roll?' }).calls).toEqual([]);
 });

@@ -1,17 +1,19 @@
 /**
  * Reads the tool calls in what a model wrote. It takes any notation, but never invents: a call that is only mentioned, shown as
- * an example or weighed in thought is prose.
+ * an example or weighed in thought is prose. An example with the very values that the user asked for is no example: models that
+ * talk about a tool instead of calling it write the call they should make.
  */
 import type { ToolDefinition } from '../../contracts/chat.ts';
+import { isAskedFor } from './asked-for.ts';
 import type { FoundCall } from './call-shapes.ts';
 import { plainName } from './literal.ts';
-import { readMarked, withoutMarks } from './markers.ts';
-import { isShown, readScattered, written, type ScatteredPlace } from './scattered.ts';
+import { readMarked, withoutFence, withoutMarks } from './markers.ts';
+import { meaningOf, readScattered, written, type ScatteredPlace } from './scattered.ts';
 import { readWhole } from './sequence.ts';
 import { toolIndex, ToolIndex } from './tool-index.ts';
 
-/** How a call stood in the text: by a mark, as all there is, in a code fence, or on lines of its own between prose. */
-export type Place = 'marked' | 'alone' | ScatteredPlace;
+/** How a call stood in the text: by a mark, as all there is, in a code fence, on lines of its own between prose, in a program, or as an example. */
+export type Place = 'marked' | 'alone' | ScatteredPlace | 'example';
 
 /** What was read. */
 export interface Reading {
@@ -24,14 +26,26 @@ export interface Reading {
   readonly meant: boolean;
 }
 
-/** The calls of a text. `before` is what was said ahead of it, which may say that a call is only shown. */
-export function readToolCalls(text: string, tools: readonly ToolDefinition[] | ToolIndex, before = ''): Reading {
+/** What is known of a text besides. */
+export interface ReadingContext {
+  /** What was said ahead of it, which may say that a call is only shown. */
+  readonly before?: string | undefined;
+  /** What the user asked. Without it, examples are never calls. */
+  readonly question?: string | undefined;
+}
+
+/** The calls of a text. */
+export function readToolCalls(
+  text: string,
+  tools: readonly ToolDefinition[] | ToolIndex,
+  { before = '', question }: ReadingContext = {},
+): Reading {
   const index = tools instanceof ToolIndex ? tools : toolIndex(tools);
   const open = withoutThoughts(text);
   return (
     marked(open, index) ??
     (before.trim() === '' ? alone(open, index) : null) ??
-    scattered(open, index, before) ??
+    scattered(open, index, before, question) ??
     nothing(open, index)
   );
 }
@@ -79,15 +93,17 @@ function alone(text: string, tools: ToolIndex): Reading | null {
 /** Without the fence, the backticks or the control tokens around it. */
 function bareText(text: string): string {
   const plain = text.replace(/<\|?\/?[\w]+\|>|<\/?s>/g, '').trim();
-  const inside = /^```[\w-]*\s*\n?([\s\S]*?)\n?\s*```$/.exec(plain)?.[1] ?? plain;
+  const inside = withoutFence(plain);
   return /^`([^`]+)`$/.exec(inside)?.[1] ?? inside;
 }
 
-function scattered(text: string, tools: ToolIndex, before: string): Reading | null {
+function scattered(text: string, tools: ToolIndex, before: string, question: string | undefined): Reading | null {
   const found = readScattered(text, tools, before);
   if (found === null) return null;
-  if (found.onlyShown) return { calls: [], place: null, rest: text, meant: false };
-  return { calls: found.calls, place: found.place, rest: found.rest, meant: true };
+  const { calls, place, rest, meaning } = found;
+  if (meaning === 'meant') return { calls, place, rest, meant: true };
+  const isMeant = meaning === 'shown' && question !== undefined && isAskedFor(calls, question, tools);
+  return isMeant ? { calls, place: 'example', rest, meant: true } : { calls: [], place: null, rest: text, meant: false };
 }
 
 function nothing(text: string, tools: ToolIndex): Reading {
@@ -96,7 +112,7 @@ function nothing(text: string, tools: ToolIndex): Reading {
 
 /** A sentence or an object that begins like a call of a known tool, and is not said to be an example. */
 function showsCall(text: string, tools: ToolIndex): boolean {
-  if (isShown(text, text)) return false;
+  if (meaningOf(text, text) !== 'meant') return false;
   for (const match of text.matchAll(CALL_LIKE)) {
     if (tools.isFullName(plainName(match[1] ?? ''))) return true;
   }

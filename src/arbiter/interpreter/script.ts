@@ -1,24 +1,46 @@
 /**
  * Reads a short program as the calls it makes: values are put into variables, and known tools are called with them. Anything
- * that could take another course (a definition, a loop, a condition) is a program to look at, not a call.
+ * that could take another course (a definition, a loop, a condition) is a program to look at, not a call. Only a definition of a
+ * tool itself is passed over: a model that writes one gives a body to what it was offered.
  */
 import { callsOfValue, type FoundCall } from './call-shapes.ts';
-import { Expression, plainName, readLiteral, WrittenCall } from './literal.ts';
+import { Expression, isCalls, plainName, readLiteral, WrittenCall } from './literal.ts';
 import type { ToolIndex } from './tool-index.ts';
 
 const SKIPPED = /(?:[ \t]*(?:#[^\n]*|\/\/[^\n]*|(?:import|from)\s[^\n]*|;)?\n)*[ \t]*(?:#[^\n]*$|(?:import|from)\s[^\n]*$)?/y;
 const TARGETS = /(?:const\s+|let\s+|var\s+)?([\p{L}_][\p{L}\p{N}_]*(?:\s*,\s*[\p{L}_][\p{L}\p{N}_]*)*)\s*=(?!=)\s*/uy;
 const PREFIX = /(?:await|return)\s+/y;
 
-/** The calls of known tools that a program makes, or null when it is none of the simple kind. */
-export function readScript(code: string, tools: ToolIndex): FoundCall[] | null {
-  const text = `${code.trim()}\n`;
-  const variables = new Map<string, unknown>();
+const DEFINITION = /^def[ \t]+([\p{L}\p{N}_]+)[ \t]*\([^\n]*:[^\n]*\n(?:[ \t]+\S[^\n]*\n|[ \t]*\n)*/gmu;
+
+/** What a program leaves behind. Those of one answer are read as one, like the cells of a notebook. */
+export interface ScriptState {
+  readonly variables: ReadonlyMap<string, unknown>;
+  /** Variables for results that are still to come. A value that one is given later is made up. */
+  readonly awaited: ReadonlySet<string>;
+  /** A tool was given a body. */
+  readonly definesTool: boolean;
+}
+
+/** Before any program. */
+export const NOTHING_YET: ScriptState = { variables: new Map(), awaited: new Set(), definesTool: false };
+
+/** The calls of known tools that a program makes, and what is known behind it; or null when it is none of the simple kind. */
+export function readScript(
+  code: string,
+  tools: ToolIndex,
+  before = NOTHING_YET,
+): { readonly calls: FoundCall[]; readonly state: ScriptState } | null {
+  const whole = `${code.trim()}\n`;
+  const text = withoutToolBodies(whole, tools);
+  const definesTool = before.definesTool || text !== whole;
+  const variables = new Map(before.variables);
+  const awaited = new Set(before.awaited);
   const calls: FoundCall[] = [];
   let at = 0;
   for (;;) {
     at = behind(SKIPPED, text, at);
-    if (text.slice(at).trim() === '') return calls;
+    if (text.slice(at).trim() === '') return { calls, state: { variables, awaited, definesTool } };
     TARGETS.lastIndex = at;
     const targets = TARGETS.exec(text);
     const names = targets === null ? [] : (targets[1] ?? '').split(',').map((name) => name.trim());
@@ -32,16 +54,23 @@ export function readScript(code: string, tools: ToolIndex): FoundCall[] | null {
     } while (text.charAt(at) === ',' && ++at > 0);
     if (!/^(?:;|#[^\n]*)?\s*(?:\n|$)/.test(text.slice(at))) return null;
     at = text.indexOf('\n', at);
-    for (const [i, name] of names.entries()) variables.set(name, names.length === 1 && values.length > 1 ? values : values[i]);
-    for (const value of values) {
-      if (value instanceof WrittenCall) calls.push(...known(value, tools));
+    for (const value of values) if (isCalls(value)) calls.push(...known(value, tools));
+    for (const [i, name] of names.entries()) {
+      const value = names.length === 1 && values.length > 1 ? values : values[i];
+      if (isCalls(value)) {
+        awaited.add(name);
+        variables.delete(name);
+      } else if (!awaited.has(name)) variables.set(name, value);
     }
-    // The result of a call is not known yet.
-    for (const name of names) if (variables.get(name) instanceof WrittenCall) variables.delete(name);
   }
 }
 
-function known(value: WrittenCall, tools: ToolIndex): FoundCall[] {
+/** A program without the definitions of known tools. */
+export function withoutToolBodies(code: string, tools: ToolIndex): string {
+  return code.replace(DEFINITION, (body, name: string) => (tools.isFullName(name) ? '' : body));
+}
+
+function known(value: unknown, tools: ToolIndex): FoundCall[] {
   return (callsOfValue(value, tools) ?? []).filter((call) => call.tool !== null && tools.isFullName(plainName(call.name)));
 }
 

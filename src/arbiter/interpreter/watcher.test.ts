@@ -9,8 +9,9 @@ import { ToolCallWatcher } from './watcher.ts';
 function watch(
   pieces: readonly string[],
   tools: readonly ToolDefinition[] = TOOLS,
+  question?: string,
 ): { shown: string; rest: string; calls: unknown[] } {
-  const watcher = new ToolCallWatcher(tools);
+  const watcher = new ToolCallWatcher(tools, question);
   const shown = pieces.map((piece) => watcher.push(piece)).join('');
   const end = watcher.end();
   return { shown, rest: end.text, calls: plain(end) };
@@ -59,6 +60,9 @@ describe('a call is held back', () => {
     ['on a line', 'I look.\n', 'roll_dice(sides=6)'],
     ['in a fence', 'I look.\n', '```python\nroll_dice(sides=6)\n```'],
     ['in a program', 'I look.\n', '```python\n# roll\nn = 6\nroll_dice(sides=n)\n```'],
+    ['in a program that begins with a prefix', 'I look.\n', '```python\nfunctions.roll_dice({\n  "sides": 6\n})\n```'],
+    ['in a program of several fences', 'I look.\n```\nn = 6\n```\n', '```\nroll_dice(n)\n```'],
+    ['as arguments in a fence', 'I call `roll_dice` now.\n', '```json\n{"sides": 6}\n```'],
     ['in the manner of ReAct', 'Thought: luck\n', 'Action: roll_dice\nAction Input: {"sides": 6}'],
     ['as a name and an object', '', 'roll_dice\n{"sides": 6}'],
     ['behind a thought', '<think>Maybe roll_dice(sides=20)?</think>\n', 'roll_dice(sides=6)'],
@@ -68,6 +72,20 @@ describe('a call is held back', () => {
     expect({ shown, rest }).toEqual({ shown: before, rest: '' });
     expect(calls).toHaveLength(1);
     expect(calls).toEqual(plain(readAnswer({ text: before + written, tools: TOOLS })));
+  });
+
+  test.each<[string, string]>([
+    ['on a line', 'roll_dice(sides=6)'],
+    ['below a body for the tool', '```python\ndef roll_dice(sides):\n    if sides > 1:\n        return 4\n\nroll_dice(6)\n```'],
+  ])('and made when it is an example of just what was asked, %s', (_, written) => {
+    const before = 'Like this, for example:\n\n';
+    const question = 'Roll a die with 6 sides.';
+    expect(watch(letters(before + written), TOOLS, question)).toEqual({
+      shown: before,
+      rest: '',
+      calls: [['roll_dice', '{"sides":6}']],
+    });
+    expect(watch(letters(before + written))).toEqual({ shown: before, rest: written, calls: [] });
   });
 
   test('and shown after all when it was none', () => {
@@ -105,6 +123,7 @@ test('however the text is cut, the same is shown and the same calls are found', 
   const piece = fc.constantFrom(
     'Let me see. ', '\n', ' ', 'roll_dice', '(sides=6)', '[', ']', '{"name": "roll_dice", ', '"arguments": {"sides": 6}}', '<tool_call>', '</tool_call>', '```', '```python\n', 'Action: ',
     'Action Input: {"sides": 6}', '<think>', '</think>', 'get_weather(city="Oslo")', '- ', 'For example: ', '<', 'functions.', '[TOOL_CALLS]', '{', '"', 'x = ', 'print(x)\n', '<roll_dice>',
+    'x = 6\n', 'roll_dice(x)\n', '{"sides": 6}', '`roll_dice` ', 'def roll_dice(n):\n    return 1\n', '\nUser: ',
   ); // prettier-ignore
   fc.assert(
     fc.property(fc.array(piece, { maxLength: 12 }), fc.array(fc.nat(200), { maxLength: 8 }), (parts, cuts) => {
@@ -112,9 +131,10 @@ test('however the text is cut, the same is shown and the same calls are found', 
       const places = [...new Set(cuts.map((cut) => Math.min(cut, text.length)))].sort((a, b) => a - b);
       const pieces = [0, ...places].map((from, i) => text.slice(from, places[i] ?? text.length));
       expect(pieces.join('')).toBe(text);
-      const whole = watch([text]);
-      expect(watch(pieces)).toEqual(whole);
-      expect(watch(letters(text))).toEqual(whole);
+      const question = 'Roll a die with 6 sides.';
+      const whole = watch([text], TOOLS, question);
+      expect(watch(pieces, TOOLS, question)).toEqual(whole);
+      expect(watch(letters(text), TOOLS, question)).toEqual(whole);
       // Nothing is lost and nothing made up: what is shown is a beginning of the text, and without calls it is all of it.
       expect(text.startsWith(whole.shown)).toBe(true);
       if (whole.calls.length === 0) expect(whole.shown + whole.rest).toBe(text);

@@ -10,9 +10,10 @@
  * the same however the text is cut. What is held is read at the end, when all that speaks for or against a call is known.
  */
 import type { ToolDefinition } from '../../contracts/chat.ts';
+import { readFencedArguments } from './fenced-arguments.ts';
 import { readAnswer, type AnswerReading } from './interpreter.ts';
 import { plainName } from './literal.ts';
-import { readScript } from './script.ts';
+import { readScript, withoutToolBodies } from './script.ts';
 import { readWhole } from './sequence.ts';
 import { toolIndex, type ToolIndex } from './tool-index.ts';
 
@@ -55,6 +56,8 @@ const LONGEST_SIGNS = 64;
 const LONGEST_NAME = 128;
 /** A fence that is still open after so many characters is a listing. */
 const LONGEST_FENCE = 8000;
+/** Code that takes courses of its own. */
+const LISTING = /^[ \t]*(?:(?:def|class|for|while|if|try|with|async|function|export|public|SELECT)\b|[@$<])/m;
 
 type State = 'prose' | 'doubt' | 'thought' | 'code' | 'held';
 type Verdict = 'wait' | 'no' | 'call';
@@ -63,6 +66,7 @@ type Verdict = 'wait' | 'no' | 'call';
 export class ToolCallWatcher {
   readonly #tools: ToolIndex;
   readonly #definitions: readonly ToolDefinition[];
+  readonly #question: string | undefined;
   #text = '';
   #state: State = 'prose';
   /** All before it has been looked at. */
@@ -73,8 +77,10 @@ export class ToolCallWatcher {
   #start = 0;
   #lineStart = 0;
 
-  constructor(tools: readonly ToolDefinition[]) {
+  /** `question`: what the user asked, if that is all they said. */
+  constructor(tools: readonly ToolDefinition[], question?: string) {
     this.#definitions = tools;
+    this.#question = question;
     this.#tools = toolIndex(tools);
   }
 
@@ -90,7 +96,10 @@ export class ToolCallWatcher {
   /** The answer is complete. */
   end(): WatchedEnd {
     const held = this.#text.slice(this.#shown);
-    const read = readAnswer({ text: held, tools: this.#definitions, before: this.#text.slice(0, this.#shown) }, this.#tools);
+    const read = readAnswer(
+      { text: held, tools: this.#definitions, before: this.#text.slice(0, this.#shown), question: this.#question },
+      this.#tools,
+    );
     return { ...read, held };
   }
 
@@ -228,10 +237,11 @@ export class ToolCallWatcher {
     const isClosed = text.length > start + 2 && text.endsWith('```');
     const body = text.slice(start, isClosed ? -3 : undefined);
     if (isClosed) {
-      const calls = readWhole(body, this.#tools) ?? readScript(body, this.#tools) ?? [];
-      return calls.some((call) => call.tool !== null) ? 'call' : 'no';
+      const calls = readWhole(body, this.#tools) ?? readScript(body, this.#tools)?.calls ?? [];
+      if (calls.some((call) => call.tool !== null)) return 'call';
+      return readFencedArguments(body, this.#text.slice(0, this.#start), this.#tools) === null ? 'no' : 'call';
     }
-    return /^[ \t]*(?:def|class|for|while|if|try|with|async|function|export|public|@|SELECT|\$|<)/m.test(body) ? 'no' : 'wait';
+    return LISTING.test(withoutToolBodies(body, this.#tools)) ? 'no' : 'wait';
   }
 }
 

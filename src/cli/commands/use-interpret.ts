@@ -28,7 +28,7 @@ export const run: CommandRun = async ({ connect, output, signal }, _args, given)
     found.tool_calls.map((call) => call.function),
   );
   output.note(style('dim', `${found.source}, confidence ${found.confidence.toFixed(2)}`));
-  for (const { name, message } of found.problems) output.note(`left out: ${name}: ${message}`);
+  for (const { name, message } of found.problems) output.note(`${name}: ${message}`);
 };
 
 async function subjectOf({ text, message, question, call, error }: InterpretOptions): Promise<Record<string, unknown>> {

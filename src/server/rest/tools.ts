@@ -40,7 +40,9 @@ export const interpreted = z.strictObject({
   source,
   confidence: z.number().describe('0..1: how sure it is that these calls, and no others, were meant.'),
   text: z.string().describe('The text without the calls.'),
-  problems: z.array(z.strictObject({ name: z.string(), message: z.string() })).describe('Calls that were left out, and why.'),
+  problems: z
+    .array(z.strictObject({ name: z.string(), message: z.string() }))
+    .describe('Calls that were left out, or that do not fit their tool and go out as they were written beside others, and why.'),
 });
 
 /** What a caller who does not say why a call failed may mean. */
