@@ -78,8 +78,11 @@ async function toolCalls(path: string): Promise<Figure[]> {
     }),
   );
   const { relevance } = score.byCategory;
+  const { prompt, api } = score.byKind;
   return [
     { ...single('recorded tool calls that are right', 'ratio', score.overall.accuracy), target: { atLeast: 0.85 } },
+    single(`  of ${prompt.of} answers of models that had the tools in their prompt`, 'ratio', prompt.accuracy),
+    single(`  of ${api.of} answers in which an API for tools gave no call`, 'ratio', api.accuracy),
     ...(relevance === undefined
       ? []
       : [{ ...single('  of those that want none', 'ratio', relevance.accuracy), target: { atLeast: 0.85 } }]),

@@ -1,15 +1,17 @@
 /**
  * How well the interpreter reads what models write: a JSONL of recorded answers, each with the tools that were offered and
  * the calls that are right. A row is `{id, category, model, question, functions, raw, possible_answer}` in the manner of the
- * Berkeley Function-Calling Leaderboard; `possible_answer` is null where no call is right (category `relevance`).
+ * Berkeley Function-Calling Leaderboard; `possible_answer` is null where no call is right (category `relevance`). Answers are
+ * judged as the leaderboard judges them (`accepted-calls.ts`).
  *
  *     node --conditions tutti-source bench/quality/tool-calls.ts <file.jsonl>
  */
 import { readFile } from 'node:fs/promises';
 import type { JsonSchema, ToolCall, ToolDefinition } from '../../src/contracts/chat.ts';
-import { asArray, asObject, parseJson, type JsonObject } from '../../src/lib/json-value.ts';
+import { asObject, type JsonObject } from '../../src/lib/json-value.ts';
 import { TuttiError } from '../../src/errors/error.ts';
 import { createInterpreter } from '../../src/arbiter/interpreter/interpreter.ts';
+import { areAccepted, type Accepted } from './accepted-calls.ts';
 
 /** A recorded answer. */
 export interface ToolCallRow {
@@ -21,14 +23,26 @@ export interface ToolCallRow {
   readonly functions: readonly { readonly name: string; readonly description?: string; readonly parameters: JsonSchema }[];
   /** All that the model wrote. */
   readonly raw: string;
-  /** By function (with `_1`, `_2` … where one is called several times), by parameter: accepted values. `""`: may be left out. */
-  readonly possible_answer: Readonly<Record<string, Readonly<Record<string, readonly unknown[]>>>> | null;
+  /** By function, with `_1`, `_2` … where one is called several times. */
+  readonly possible_answer: Readonly<Record<string, Accepted>> | null;
 }
 
 /** One of the messages that a model was asked with. */
 export interface AskedMessage {
   readonly role: string;
   readonly content: string;
+}
+
+/**
+ * How the model was told of the tools. `api`: through an API for tools. Such a model is on record here with the answers in which the
+ * API gave no call: mostly prose, errors and code to look at, so that a reader finds little in them. `prompt`: in words, to answer in
+ * words.
+ */
+export type ModelKind = 'prompt' | 'api';
+
+/** By the leaderboard's names: `-FC`, `-FC-Auto`, and the models that it asks in no other way. */
+export function kindOf(model: string): ModelKind {
+  return /-fc(?:-auto)?$|functionary|firefunction|gemini/i.test(model) ? 'api' : 'prompt';
 }
 
 /** Right answers of all. */
@@ -42,6 +56,7 @@ export interface Tally {
 export interface ToolCallScore {
   readonly overall: Tally;
   readonly byCategory: Readonly<Record<string, Tally>>;
+  readonly byKind: Readonly<Record<ModelKind, Tally>>;
   /** Rows that were answered wrongly. */
   readonly wrong: readonly { readonly id: string; readonly model: string; readonly calls: readonly ToolCall[] }[];
 }
@@ -70,28 +85,34 @@ export function questionOf({ question }: Pick<ToolCallRow, 'question'>): string 
 
 /** Scores a reader on recorded answers. */
 export async function scoreToolCalls(rows: readonly ToolCallRow[], read: ReadCalls = withoutModel): Promise<ToolCallScore> {
-  const counts = new Map<string, { right: number; of: number }>();
+  const categories = new Map<string, Count>();
+  const kinds: Record<ModelKind, Count> = { prompt: { right: 0, of: 0 }, api: { right: 0, of: 0 } };
   const wrong: { id: string; model: string; calls: readonly ToolCall[] }[] = [];
   for (const row of rows) {
     const calls = await read(row.raw, toolsOf(row), questionOf(row));
-    const count = counts.get(row.category) ?? { right: 0, of: 0 };
-    counts.set(row.category, count);
-    count.of++;
-    if (isRight(calls, row)) count.right++;
-    else wrong.push({ id: row.id, model: row.model, calls });
+    const category = categories.get(row.category) ?? { right: 0, of: 0 };
+    categories.set(row.category, category);
+    const right = isRight(calls, row);
+    for (const count of [category, kinds[kindOf(row.model)]]) {
+      count.of++;
+      count.right += Number(right);
+    }
+    if (!right) wrong.push({ id: row.id, model: row.model, calls });
   }
-  const all = [...counts.values()].reduce((sum, one) => ({ right: sum.right + one.right, of: sum.of + one.of }), {
-    right: 0,
-    of: 0,
-  });
   return {
-    overall: tally(all),
-    byCategory: Object.fromEntries([...counts].map(([category, one]) => [category, tally(one)])),
+    overall: tally({ right: rows.length - wrong.length, of: rows.length }),
+    byCategory: Object.fromEntries([...categories].map(([category, one]) => [category, tally(one)])),
+    byKind: { prompt: tally(kinds.prompt), api: tally(kinds.api) },
     wrong,
   };
 }
 
-function tally({ right, of }: { right: number; of: number }): Tally {
+interface Count {
+  right: number;
+  of: number;
+}
+
+function tally({ right, of }: Readonly<Count>): Tally {
   return { right, of, accuracy: of === 0 ? 0 : right / of };
 }
 
@@ -133,69 +154,12 @@ export function jsonSchemaOf(schema: JsonObject): JsonSchema {
 /** Whether the calls are those that the row accepts, in any order. */
 export function isRight(calls: readonly ToolCall[], row: ToolCallRow): boolean {
   if (row.possible_answer === null) return calls.length === 0;
-  const names = new Set(row.functions.map((one) => one.name));
-  const wanted = Object.entries(row.possible_answer).map(([key, accepted]) => ({
-    name: names.has(key) ? key : key.replace(/[ _]\d+$/, ''),
-    accepted,
-  }));
-  if (wanted.length !== calls.length) return false;
-  return (
-    wanted.every((want) => {
-      const at = remaining(calls, want.name, want.accepted);
-      return at;
-    }) && matching(calls, wanted)
-  );
-}
-
-function remaining(calls: readonly ToolCall[], name: string, accepted: Readonly<Record<string, readonly unknown[]>>): boolean {
-  return calls.some((call) => fits(call, name, accepted));
-}
-
-/** A one-to-one assignment of calls to what is wanted, by trying. */
-function matching(
-  calls: readonly ToolCall[],
-  wanted: readonly { name: string; accepted: Readonly<Record<string, readonly unknown[]>> }[],
-): boolean {
-  const [first, ...others] = wanted;
-  if (first === undefined) return true;
-  return calls.some((call, i) => fits(call, first.name, first.accepted) && matching(calls.toSpliced(i, 1), others));
-}
-
-function fits(call: ToolCall, name: string, accepted: Readonly<Record<string, readonly unknown[]>>): boolean {
-  const given = asObject(parseJson(call.function.arguments));
-  if (call.function.name !== name || given === null) return false;
-  if (Object.keys(given).some((key) => !(key in accepted))) return false;
-  return Object.entries(accepted).every(([key, values]) =>
-    key in given ? values.some((value) => equal(given[key], value)) : values.includes(''),
-  );
-}
-
-/** Case, blanks and punctuation of strings do not count; nor does the order of keys. */
-function equal(given: unknown, accepted: unknown): boolean {
-  if (typeof given === 'string' && typeof accepted === 'string') return plain(given) === plain(accepted);
-  if (Array.isArray(given) && Array.isArray(accepted)) {
-    return given.length === accepted.length && given.every((value, i) => equal(value, accepted[i]));
-  }
-  const [a, b] = [asObject(given), asObject(accepted)];
-  if (a !== null && b !== null) {
-    const known = Object.keys(a).every((key) => key in b);
-    return (
-      known && Object.entries(b).every(([key, values]) => inObject(key, a, Array.isArray(values) ? asArray(values) : [values]))
-    );
-  }
-  return given === accepted;
-}
-
-/** Inside of objects, too, each key has a list of accepted values. */
-function inObject(key: string, given: JsonObject, values: readonly unknown[]): boolean {
-  return key in given ? values.some((value) => equal(given[key], value)) : values.includes('');
-}
-
-function plain(text: string): string {
-  return text
-    .replaceAll(/[\s,./\-_*^]/g, '')
-    .replaceAll("'", '"')
-    .toLowerCase();
+  const functions = new Map(row.functions.map(({ name, parameters }) => [name, parameters]));
+  const wanted = Object.entries(row.possible_answer).map(([key, accepted]) => {
+    const name = functions.has(key) ? key : key.replace(/[ _]\d+$/, '');
+    return { name, accepted, parameters: functions.get(name) ?? {} };
+  });
+  return areAccepted(calls, wanted);
 }
 
 /** The rows of a file. */
@@ -214,8 +178,10 @@ if (import.meta.main) {
     process.exitCode = 2;
   } else {
     const score = await scoreToolCalls(await readRows(path));
-    for (const [category, one] of [...Object.entries(score.byCategory), ['overall', score.overall] as const]) {
-      process.stdout.write(`${category.padEnd(28)} ${(one.accuracy * 100).toFixed(1).padStart(5)} %  ${one.right}/${one.of}\n`);
+    const { prompt, api } = score.byKind;
+    const kinds = { 'told in the prompt': prompt, 'by an API, no call given': api };
+    for (const [name, one] of Object.entries({ ...score.byCategory, ...kinds, overall: score.overall })) {
+      process.stdout.write(`${name.padEnd(28)} ${(one.accuracy * 100).toFixed(1).padStart(5)} %  ${one.right}/${one.of}\n`);
     }
   }
 }
