@@ -1,7 +1,7 @@
 /** Collects the parts of a run into an answer. */
 import type { ToolCall } from '../contracts/chat.ts';
 import type { Answer, Choice, Execution, RunDetails } from '../contracts/library.ts';
-import type { Outcome } from '../contracts/orchestrated.ts';
+import type { ModelResult, Outcome } from '../contracts/orchestrated.ts';
 import type { FinishReason, Part, TokenLogprob } from '../contracts/part.ts';
 import type { RunRecord, StepRecord } from '../contracts/run.ts';
 import { reviewOf, type ReviewLimits } from '../runs/recorder.ts';
@@ -60,7 +60,7 @@ export function detailsOf(run: RunRecord, outcome: Outcome | null, task: string,
     confidence: run.confidence,
     executionTimeMs: (run.endedAt ?? run.startedAt) - run.startedAt,
     modelsUsed: modelsUsed(run),
-    fallbackChain: triedModels(run),
+    fallbackChain: triedModels(run, outcome),
     modelResults: outcome?.modelResults ?? {},
     conflicts: outcome?.conflicts ?? [],
     decisions: outcome?.decisions ?? [],
@@ -121,10 +121,11 @@ export function modelsUsed(run: RunRecord): string[] {
 }
 
 /**
- * The models that were tried, in order; the last one answered. An orchestration that called one model after the other until
- * one answered is told by these, any other by its name.
+ * The models that were tried, in order. An orchestration that called one model after the other until one answered (or was sure
+ * enough: a `handoff`) is told by these, also when it had other members at work (the context and the verifier of a `phased`); any
+ * other by its name.
  */
-export function triedModels(run: RunRecord): string[] {
+export function triedModels(run: RunRecord, outcome: Outcome | null = null): string[] {
   const below = Map.groupBy(run.steps, (step) => step.parent);
   const triesOf = (step: StepRecord): readonly string[] => {
     const children = below.get(step.path) ?? [];
@@ -132,5 +133,27 @@ export function triedModels(run: RunRecord): string[] {
     const tries = inTurn ? children.flatMap(triesOf) : [];
     return tries.length > 0 || step.model === null ? tries : [step.model];
   };
-  return [...new Set((below.get(ROOT) ?? []).flatMap(triesOf))];
+  const tried = [...new Set((below.get(ROOT) ?? []).flatMap(triesOf))];
+  if (outcome === null || tried.length !== 1 || tried[0] !== outcome.orchestration) return tried;
+  const chain = chainOf(outcome);
+  return chain.length > 0 ? chain : tried;
 }
+
+/** The models that were asked for the same, each because the one before was of no use. */
+function chainOf({ strategy, modelResults }: Outcome): string[] {
+  const results = Object.values(modelResults);
+  const chains =
+    strategy === 'handoff'
+      ? [results.filter(({ role }) => !HANDOFF_HELPERS.has(role))]
+      : Array.from(Map.groupBy(results, ({ role }) => role).values(), untilAnswered);
+  const chain = chains.find((asked) => asked.length > 1) ?? [];
+  return [...new Set(chain.map(({ model }) => model))];
+}
+
+function untilAnswered(asked: readonly ModelResult[]): readonly ModelResult[] {
+  const answered = asked.findIndex(({ success }) => success);
+  return answered < 0 ? asked : asked.slice(0, answered + 1);
+}
+
+/** What a handoff asks of others than its members. */
+const HANDOFF_HELPERS: ReadonlySet<string> = new Set(['verification', 'confidence']);

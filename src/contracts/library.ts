@@ -120,7 +120,10 @@ export interface RunDetails {
   readonly confidence: Confidence | null;
   readonly executionTimeMs: number;
   readonly modelsUsed: readonly ModelId[];
-  /** The models that were tried, in order, also those of a `fallback`; one entry when the first answered. */
+  /**
+   * The models that were tried, in order, also those of a `fallback`, a `handoff` or a phase; one entry when the first answered.
+   * Of an orchestration whose members worked together its name.
+   */
   readonly fallbackChain: readonly ModelId[];
   /** What each member did, by the name of its step; empty when a model was asked by itself. */
   readonly modelResults: Readonly<Record<string, ModelResult>>;

@@ -40,6 +40,7 @@ describe('several models', () => {
     const answer = await harness.tutti.orchestrate(request);
     expect(answer).toMatchObject({ text: 'large', strategy: 'handoff', confidence: { method: 'logprobs' } });
     expect(Object.keys(answer.modelResults)).toEqual(['fake:nano', 'fake:large']);
+    expect(answer.fallbackChain).toEqual(['fake:nano', 'fake:large']);
     const bold = { ...request, confidence_threshold: 0.5 };
     expect((await call(harness, 'POST', ORCHESTRATED, bold)).body).toMatchObject({ output: 'nano' });
   });

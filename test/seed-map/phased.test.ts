@@ -239,13 +239,19 @@ describe('phased', () => {
   row('models_used, execution_time_ms, fallback_chain', async () => {
     await using harness = await start({ thinker: { answer: down } });
     const answer = await harness.tutti.run({ model: 'careful', input: '40 + 2?' });
-    expect(answer).toMatchObject({ modelsUsed: ['fake:spare', 'fake:checker'], executionTimeMs: expect.any(Number) });
+    expect(answer).toMatchObject({
+      modelsUsed: ['fake:spare', 'fake:checker'],
+      executionTimeMs: expect.any(Number),
+      fallbackChain: ['fake:thinker', 'fake:spare'],
+    });
     const { tutti } = await infer(harness);
     expect(tutti).toMatchObject({
       models_used: ['fake:spare', 'fake:checker'],
       execution_time_ms: expect.any(Number),
-      fallback_chain: expect.any(Array),
+      fallback_chain: ['fake:thinker', 'fake:spare'],
     });
+    await using well = await start();
+    expect((await well.tutti.run({ model: 'careful', input: '40 + 2?' })).fallbackChain).toEqual(['careful']);
   });
 
   row('< 0.5 review, < 0.7 notify_human', async () => {

@@ -105,7 +105,11 @@ export const wireDetails = z
     model_results: z.record(z.string(), wireModelResult).describe('What each member did, by the name of its step.'),
     conflicts: z.array(wireConflict),
     decisions: z.array(z.strictObject({ message: z.string(), data: z.record(z.string(), z.unknown()).optional(), ...owner })),
-    fallback_chain: z.array(z.string()).describe('The models that were tried, in order; the last one answered.'),
+    fallback_chain: z
+      .array(z.string())
+      .describe(
+        'The models that were tried, in order: those of a `fallback`, a `handoff`, a phase. The orchestration’s name where all worked together.',
+      ),
     execution_time_ms: z.number(),
     usage_by_model: z.record(z.string(), wireUsage),
     cost_usd: z.number().nullable().describe('null when any price is unknown.'),
