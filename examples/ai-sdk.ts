@@ -1,6 +1,10 @@
-/** Any model of the Vercel AI SDK becomes a model here; this one is the SDK’s own mock, in place of a provider. */
+/**
+ * Any model of the Vercel AI SDK becomes a model here (this one is the SDK’s own mock, in place of a provider), and whatever Tutti has
+ * becomes a model of the SDK: models, aliases, orchestrations.
+ */
+import { generateText } from 'ai';
 import { MockLanguageModelV4 } from 'ai/test';
-import { aiSdkBackend, createTutti } from 'tutti';
+import { aiSdkBackend, aiSdkProvider, createTutti } from 'tutti';
 
 const mock = new MockLanguageModelV4({
   doStream: async () => ({
@@ -26,3 +30,7 @@ const mock = new MockLanguageModelV4({
 
 await using tutti = await createTutti({ log: 'warn', backends: [aiSdkBackend({ id: 'sdk', models: { mock } })] });
 console.log((await tutti.run({ model: 'sdk:mock', input: 'Hello?' })).text);
+
+const provider = aiSdkProvider(tutti);
+const { text } = await generateText({ model: provider('embedded:base'), prompt: 'What is 12 + 30?' });
+console.log(`embedded:base says: ${text}`);

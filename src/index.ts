@@ -12,6 +12,9 @@ export { definePlugin } from './contracts/plugin.ts';
 export type { Plugin } from './contracts/plugin.ts';
 export { createServer } from './server/app.ts';
 export { aiSdkBackend } from './backends/ai-sdk/backend.ts';
+export { aiSdkKind } from './backends/ai-sdk/schema.ts';
+export { aiSdkProvider } from './ai-sdk/provider.ts';
+export type { AiSdkProvider } from './ai-sdk/provider.ts';
 export { version } from './version.ts';
 
 export { CAPABILITIES, operationOf } from './contracts/vocabulary.ts';

@@ -54,6 +54,7 @@ export const LAYERS: Readonly<Record<string, Layer>> = {
   },
   testing: ground('tutti/testing is published for plug-in authors: it runs strategies, and must work without the rest', 'host'),
   server: ground('the server is one way to use Tutti and goes through tutti.ts like any other', ...OUTER),
+  'ai-sdk': ground('a provider for the AI SDK is one way to use Tutti and goes through tutti.ts like any other', ...OUTER),
   cli: ground(
     'the command line is one way to use Tutti: it goes through tutti.ts, and starts the server',
     ...OUTER,

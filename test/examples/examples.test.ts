@@ -8,7 +8,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 /** What each example must print, whatever the models' wits. */
 const PRINTS: Readonly<Record<string, RegExp>> = {
   ab: /^ada: (arm (?:old|new) \(by user\))$[\s\S]*^ada: \1$/m,
-  'ai-sdk': /^Hello from the SDK$/m,
+  'ai-sdk': /^Hello from the SDK\nembedded:base says: .+$/m,
   arbiter: /^Calculate 8 \* 9\. .+\n {2}The arbiter chose (?:math|words|nobody)[\s\S]*^Reverse .+\n {2}The arbiter chose/m,
   conflicts:
     /^verification_rejected \(reasoning, verification\)[\s\S]*^vision_error [\s\S]*^tool_unavailable [\s\S]*^confidence 0\.3: verification_rejected\n.*needed$/m,
