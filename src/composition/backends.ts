@@ -89,6 +89,13 @@ export class Backends implements AsyncDisposable {
     return this.refresh();
   }
 
+  /** While some have not listed their models for the first time: settles when they have, or failed to. null: all have. */
+  firstListing(): Promise<void> | null {
+    const starting = [...this.#slots].filter(([, { state }]) => state === 'starting');
+    if (starting.length === 0) return null;
+    return Promise.all(starting.map(([id]) => this.refresh({ id }))).then(() => {});
+  }
+
   #schedule(): void {
     this.#timer = this.#options.clock.after(this.#options.refreshMs ?? 60_000, () => {
       void this.refresh({ residency: 'remote' }).then(() => this.#timer !== null && this.#schedule());

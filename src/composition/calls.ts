@@ -17,16 +17,18 @@ import type { ModelId } from '../contracts/vocabulary.ts';
 import { TuttiError } from '../errors/error.ts';
 import type { MemberPlace } from '../host/strategy-host.ts';
 import { Channel } from '../lib/channel.ts';
+import { deferred } from '../lib/deferred.ts';
 import type { Registry } from '../registry/registry.ts';
 import type { Open } from '../router/attempt.ts';
+import type { RouteRequest } from '../router/router.ts';
 import { collectAsked } from './asked.ts';
 import { assisted } from './assistance.ts';
 import { withCalibration, withConfidence, type Calibrate } from './confident-model.ts';
 import { withImageBytes } from './image-bytes.ts';
-import { describeImages, hasImages, type AskVision } from './image-description.ts';
+import { describeImages, hasImages, withImagesTried, type AskVision } from './image-description.ts';
 import type { Leases } from './leases.ts';
 import { Orchestration } from './orchestration.ts';
-import { findModels, routeRequest } from './route-request.ts';
+import { describeTarget, findModels, routeRequest } from './route-request.ts';
 import type { RunScope } from './run-scope.ts';
 import { spending, withinBudget } from './spending.ts';
 import { withToolReading } from './tool-reading.ts';
@@ -39,10 +41,16 @@ export interface CallsOptions {
   readonly settings: () => StrategySettings;
   /** `interpreter:` */
   readonly tools: () => { readonly read: boolean; readonly interpreter: ModelId | null; readonly doubts: Doubts };
+  /** While the models that there are are being looked for: settles when they are known. null: they are. */
+  readonly listing: () => Promise<void> | null;
   /** `failures:` */
   readonly failures: () => { readonly maxInterventions: number; readonly model: ModelId | null };
 }
 
+/** Whether a model can see, as far as is known. */
+type Sight = 'sees' | 'blind' | 'unknown';
+/** How long a call that has to know what a model can do waits for the lists of models. Milliseconds. */
+const LIST_MS = 3000;
 /** Begins the steps of what the interpreter asks. */
 const INTERPRETER_STEP = '/interpreter:';
 
@@ -72,28 +80,54 @@ export class Calls {
         isOrchestration: (id) => scope.orchestration(id) !== undefined,
         onFallback: (fallback) => scope.recorder.fallback(fallback),
       });
-    if (operation !== 'chat' || !hasImages(input as ChatInput) || this.#sees(scope, decision)) return dispatch(input);
-    return this.#described(scope, input as ChatInput, options, dispatch);
+    if (operation !== 'chat' || !hasImages(input as ChatInput)) return dispatch(input);
+    return this.#showing(scope, decision, input as ChatInput, options, dispatch);
   }
 
-  /** Whether the first candidate can see, or calls members of its own that are asked the same, or nobody could describe. */
-  #sees(scope: RunScope, { candidates }: RouteDecision): boolean {
-    const id = candidates[0]?.model ?? '';
-    if (scope.orchestration(id) !== undefined) return true;
-    const known = this.#options.registry.get(id);
-    return (
-      known === undefined ||
-      known.capabilities.includes('vision') ||
-      findModels(scope.snapshot, scope.request, 'vision', 1).length === 0
-    );
-  }
-
-  async *#described(
+  /** With the images, or with descriptions of them for a first candidate that cannot see. */
+  async *#showing(
     scope: RunScope,
+    { candidates }: RouteDecision,
     input: ChatInput,
     options: CallOptions,
     dispatch: (input: ChatInput) => AsyncIterable<Part>,
   ): AsyncGenerator<Part> {
+    const id = candidates[0]?.model ?? '';
+    // The members of an orchestration are asked the same.
+    const sight = (): Sight => (scope.orchestration(id) === undefined ? this.#sight(id) : 'sees');
+    const isOpen = sight() === 'unknown' || (sight() === 'blind' && !this.#canDescribe(scope));
+    if (isOpen) await this.#listed(options);
+    const isDescribed = sight() === 'blind' && this.#canDescribe(scope);
+    yield* dispatch(isDescribed ? yield* this.#describing(scope, input, options) : input);
+  }
+
+  #sight(id: ModelId): Sight {
+    const known = describeTarget(this.#options.registry, id);
+    if (known?.capabilities.includes('vision') === true) return 'sees';
+    return known === null || known.assumed === true ? 'unknown' : 'blind';
+  }
+
+  #canDescribe(scope: RunScope): boolean {
+    return findModels(scope.snapshot, scope.request, 'vision', 1).length > 0;
+  }
+
+  /** Until it is known which models there are and what they can do; not at any price. */
+  async #listed({ signal }: CallOptions): Promise<void> {
+    const listing = this.#options.listing();
+    if (listing === null || signal.aborted) return;
+    const late = deferred();
+    const stop = (): void => late.resolve();
+    using _timer = this.#options.clock.after(LIST_MS, stop);
+    signal.addEventListener('abort', stop, { once: true });
+    try {
+      await Promise.race([listing, late.promise]);
+    } finally {
+      signal.removeEventListener('abort', stop);
+    }
+  }
+
+  /** The steps of describing; gives the input with the descriptions. */
+  async *#describing(scope: RunScope, input: ChatInput, options: CallOptions): AsyncGenerator<Part, ChatInput> {
     const steps = new Channel<Part>();
     const ask: AskVision = async (question, key) => {
       const step = `${options.step}/${key}`;
@@ -106,7 +140,7 @@ export class Calls {
       () => steps.close(),
     );
     yield* steps;
-    yield* dispatch(await described);
+    return described;
   }
 
   /**
@@ -143,8 +177,20 @@ export class Calls {
       return;
     }
     const asked = { ...routeRequest({ ...scope.request, ...request }), target, backend: undefined };
-    const decision = scope.snapshot.router.route(asked);
+    const decision = await this.#route(scope, asked, options);
     yield* this.answering(scope, decision, { operation: request.operation, input: withinBudget(request, options) }, options);
+  }
+
+  /** A capability that no model has may be had by one that is not listed yet. */
+  async #route({ snapshot }: RunScope, asked: RouteRequest, options: CallOptions): Promise<RouteDecision> {
+    try {
+      return snapshot.router.route(asked);
+    } catch (error) {
+      const isMissing = TuttiError.isInstance(error) && error.code === 'no_model_for_capability';
+      if (!isMissing || this.#options.listing() === null) throw error;
+      await this.#listed(options);
+      return snapshot.router.route(asked);
+    }
   }
 
   /** A member that may ask others: a small orchestration in the place of its call. */
@@ -210,7 +256,10 @@ export class Calls {
       const { model, release } = await this.#options.leases.open(id, options);
       const { id: principal } = scope.request.principal ?? LOCAL_PRINCIPAL;
       const seeing = withImageBytes(model, principal !== LOCAL_PRINCIPAL.id);
-      const confident = withConfidence(seeing, this.#options.calibrate);
+      const tried = withImagesTried(seeing, (input, call) =>
+        this.#canDescribe(scope) ? this.#describing(scope, input, call) : null,
+      );
+      const confident = withConfidence(tried, this.#options.calibrate);
       return { model: spending(this.#readingTools(scope, confident)), release };
     };
   }

@@ -1,11 +1,48 @@
 /** Images for a model that cannot see: a vision model says in words what is in them. */
 import type { ChatInput, ChatMessage, ContentPart } from '../contracts/chat.ts';
+import type { CallOptions, Model } from '../contracts/model.ts';
+import type { Operation, Operations } from '../contracts/operations.ts';
+import { isContent, type Part } from '../contracts/part.ts';
+import { TuttiError } from '../errors/error.ts';
 
 /** Asks a vision model; the steps of the call are its caller's affair. */
 export type AskVision = (input: ChatInput, key: string) => Promise<string>;
 
 export function hasImages({ messages }: ChatInput): boolean {
   return messages.some(({ content }) => Array.isArray(content) && content.some(({ type }) => type === 'image_url'));
+}
+
+/** How models say that they cannot see. */
+const REFUSALS: ReadonlySet<string> = new Set(['unsupported_input', 'upstream_rejected']);
+
+/**
+ * A model of which nobody has said what it can do is given images as they are; when it refuses them before its first word, it is asked
+ * again with descriptions. `describe` yields the steps of describing; null: nobody can.
+ */
+export function withImagesTried(
+  model: Model,
+  describe: (input: ChatInput, options: CallOptions) => AsyncGenerator<Part, ChatInput> | null,
+): Model {
+  if (model.descriptor.assumed !== true) return model;
+  return {
+    descriptor: model.descriptor,
+    async *call<O extends Operation>(operation: O, input: Operations[O]['input'], options: CallOptions) {
+      let said = false;
+      try {
+        for await (const part of model.call(operation, input, options)) {
+          said ||= isContent(part);
+          yield part;
+        }
+        return;
+      } catch (error) {
+        const isRefused = TuttiError.isInstance(error) && REFUSALS.has(error.code);
+        const describing = !said && isRefused && operation === 'chat' && hasImages(input as ChatInput);
+        const steps = describing ? describe(input as ChatInput, options) : null;
+        if (steps === null) throw error;
+        yield* model.call('chat', yield* steps, options);
+      }
+    },
+  };
 }
 
 /**

@@ -77,6 +77,7 @@ export class System implements AsyncDisposable {
   #closing: Promise<void> | null = null;
   /** The look for a local Ollama. */
   #discovering: Promise<void> = Promise.resolve();
+  #isDiscovering = false;
 
   constructor(settings: Settings, options: TuttiOptions) {
     const { config } = settings.loaded;
@@ -158,6 +159,10 @@ export class System implements AsyncDisposable {
         const { interpreter } = this.assistantModels;
         return { read: this.config.interpreter.read, interpreter, doubts: this.doubts };
       },
+      listing: () =>
+        this.#isDiscovering
+          ? this.#discovering.then(() => this.backends.firstListing() ?? undefined)
+          : this.backends.firstListing(),
       settings: () => ({
         interpreter: this.assistantModels.interpreter,
         collaboration: this.config.orchestrator.enable_collaboration,
@@ -273,7 +278,10 @@ export class System implements AsyncDisposable {
     if (discover) await this.#makeModelsDir();
     await this.#apply(this.#settings);
     this.#watchPressure();
-    if (discover) this.#discovering = this.#findOllama();
+    if (discover) {
+      this.#isDiscovering = true;
+      this.#discovering = this.#findOllama().finally(() => (this.#isDiscovering = false));
+    }
     void this.#preload();
   }
 

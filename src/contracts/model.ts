@@ -28,6 +28,11 @@ export interface ModelDescriptor {
   /** The name by which the backend knows it: the id without the backend's prefix. */
   readonly name: string;
   readonly capabilities: readonly Capability[];
+  /**
+   * True while nobody has said what it can do: its backend has not listed it (yet), and the config says nothing. Then `capabilities` is a
+   * guess from its name, and it may have others: see `mayHave`.
+   */
+  readonly assumed?: boolean;
   readonly operations: readonly string[];
   /** Tokens, prompt and answer together. */
   readonly contextWindow?: number;
@@ -60,6 +65,11 @@ export interface ModelDescriptor {
   readonly leavesMachine?: boolean;
   /** A sentence for people: shown by `tutti models`. */
   readonly notice?: string;
+}
+
+/** Whether a request that needs the capability may be given to it: it has it, or nobody knows what it has. */
+export function mayHave({ capabilities, assumed = false }: ModelDescriptor, capability: Capability): boolean {
+  return assumed || capabilities.includes(capability);
 }
 
 /** What is common to all calls. */

@@ -30,7 +30,7 @@ export interface Layers {
 
 /** One descriptor from all layers. `backend` is the one that the id's prefix names, null for an in-process model. */
 export function mergeLayers(id: ModelId, backend: BackendId | null, layers: Layers): ModelDescriptor {
-  const base = layers.reported ?? assumedDescriptor(id, backend);
+  const { assumed = false, ...base } = layers.reported ?? assumedDescriptor(id, backend);
   const said = mergeRegistrations(layers.configured, layers.runtime);
   const { id: _, quality: saidQuality, capabilities, metadata, price, load, ...rest } = said ?? { id };
   const quality = mergeMaps(mergeMaps(base.quality, saidQuality), layers.rated?.quality);
@@ -40,6 +40,7 @@ export function mergeLayers(id: ModelId, backend: BackendId | null, layers: Laye
     ...base,
     ...rest,
     ...(capabilities !== undefined && { capabilities, operations: operationsOf(capabilities) }),
+    ...(assumed && capabilities === undefined && { assumed }),
     ...(metadata !== undefined && { metadata: { ...base.metadata, ...metadata } }),
     ...(price !== undefined && { price: { ...base.price, ...price } }),
     ...(load !== undefined && { load: { ...base.load, ...load } }),
@@ -94,7 +95,7 @@ export function patchRating(before: Layers['rated'], rating: Rating): Layers['ra
 export function assumedDescriptor(id: ModelId, backend: BackendId | null): ModelDescriptor {
   const name = backend === null ? id : id.slice(backend.length + 1);
   const capabilities: Capability[] = /embed/i.test(name) ? ['embedding'] : ['text_generation'];
-  return { id, backend, name, capabilities, operations: operationsOf(capabilities) };
+  return { id, backend, name, capabilities, assumed: true, operations: operationsOf(capabilities) };
 }
 
 export function operationsOf(capabilities: readonly Capability[]): string[] {

@@ -308,3 +308,22 @@ describe('a swapped name', () => {
     expect(registry.find('text_generation').map(({ model: { id } }) => id)).toEqual(['a:1', 'a:3']);
   });
 });
+
+describe('what a model can do of which nobody has said', () => {
+  it('is assumed, until its backend lists it or the config says', () => {
+    registry.setConfigured(
+      [
+        { id: 'a:priced', quality: { default: 0.5 } },
+        { id: 'a:told', capabilities: ['vision'] },
+      ],
+      {},
+      ['a'],
+    );
+    expect(registry.describe('a:x')).toMatchObject({ assumed: true, capabilities: ['text_generation'] });
+    expect(registry.describe('a:priced')).toMatchObject({ assumed: true, quality: { default: 0.5 } });
+    expect(registry.describe('a:told')).not.toHaveProperty('assumed');
+    registry.setBackendModels('a', [model('a:x'), model('a:priced')]);
+    expect(registry.describe('a:x')).not.toHaveProperty('assumed');
+    expect(registry.describe('a:priced')).not.toHaveProperty('assumed');
+  });
+});

@@ -320,6 +320,18 @@ describe('what is left out', () => {
     messages: [{ role: 'user', content: [{ type: 'image_url', image_url: { url: 'data:image/png;base64,AA==' } }] }],
   };
 
+  it('is nothing that a model might be able to do of which nobody has said what it can', () => {
+    const { router } = worldOf({
+      models: { 'a:plain': {} },
+      backends: { b: { onThisMachine: false } },
+      aliases: { mine: ['a:plain', 'b:new'] },
+    });
+    const input = { ...image, tools: [{ type: 'function', function: { name: 'f' } }] };
+    const decision = router.route(request('mine', { input }));
+    expect(decision.candidates.map(({ model }) => model)).toEqual(['b:new']);
+    expect(decision.excluded).toEqual([{ model: 'a:plain', reason: 'no vision for the image input' }]);
+  });
+
   it('cannot take the request', () => {
     const { router } = worldOf({
       models: {

@@ -2,7 +2,7 @@
  * The candidates of one decision while they are being gathered: each model is looked at once and is taken, or left out
  * with its reason.
  */
-import type { ModelDescriptor } from '../contracts/model.ts';
+import { mayHave, type ModelDescriptor } from '../contracts/model.ts';
 import type { RouteCandidate } from '../contracts/run.ts';
 import type { ModelId } from '../contracts/vocabulary.ts';
 import type { Code } from '../errors/codes.ts';
@@ -26,8 +26,8 @@ export function unfit(model: ModelDescriptor, operation: string, task: TaskFeatu
   if (!model.operations.includes(operation)) return cannot(model, operation);
   // An orchestration's members are looked at when they are called.
   if (model.backend === null) return null;
-  if (task.hasImages && !model.capabilities.includes('vision')) return NO_VISION;
-  if (task.hasTools && !model.capabilities.includes('tool_calling')) return NO_TOOLS;
+  if (task.hasImages && !mayHave(model, 'vision')) return NO_VISION;
+  if (task.hasTools && !mayHave(model, 'tool_calling')) return NO_TOOLS;
   // The estimate may be a third too high; the model itself counts exactly.
   if (model.contextWindow !== undefined && task.tokens * ESTIMATE_MARGIN > model.contextWindow) {
     const reason = `context window of ${model.contextWindow} tokens is too small for about ${task.tokens}`;

@@ -1,7 +1,7 @@
 import type { Memory, OpenModel } from '../contracts/backend.ts';
 import type { ChatInput } from '../contracts/chat.ts';
 import type { Clock } from '../contracts/clock.ts';
-import type { CallOptions, ModelDescriptor } from '../contracts/model.ts';
+import { mayHave, type CallOptions, type ModelDescriptor } from '../contracts/model.ts';
 import type { EmbedInput, Operation, Operations } from '../contracts/operations.ts';
 import type { Part } from '../contracts/part.ts';
 import { TuttiError } from '../errors/error.ts';
@@ -75,11 +75,11 @@ export class FakeOpenModel implements OpenModel {
   }
 
   #refuseWhatItCannot(operation: Operation, input: Operations[Operation]['input']): void {
-    const { id, capabilities, operations } = this.descriptor;
+    const { id, operations } = this.descriptor;
     if (!operations.includes(operation)) {
       throw new TuttiError('unsupported_input', `${id} cannot ${operation}; it can ${operations.join(', ')}.`);
     }
-    if (operation !== 'chat' || capabilities.includes('vision')) return;
+    if (operation !== 'chat' || mayHave(this.descriptor, 'vision')) return;
     (input as ChatInput).messages.forEach(({ content }, index) => {
       if (Array.isArray(content) && content.some((part) => part.type === 'image_url')) {
         throw new TuttiError('unsupported_input', `${id} takes no images.`, { param: `messages[${index}].content` });
