@@ -11,6 +11,15 @@ const reason = (text: string, kind: AnswerKind): string | undefined => {
   return reading.key === null ? reading.reason : undefined;
 };
 
+test.each(ANSWER_KINDS.filter((kind) => kind !== 'tool_call'))('bytes that are no text are no answer of kind %s', (kind) => {
+  expect(reason('\u0000{{[[ 42 <|im_end|>', kind)).toBe('unreadable');
+  expect(reason('\ufffd\ufffd 42', kind)).toBe('unreadable');
+});
+
+test('what a JSON reader makes of LaTeX is text', () => {
+  expect(key('{"answer": "\u0008oxed{42}"}', 'exact')).not.toBeNull();
+});
+
 describe('numbers', () => {
   test.each([
     ['42', '42'],

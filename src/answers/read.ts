@@ -23,11 +23,16 @@ export function readAnswer(raw: RawAnswer | string, kind: AnswerKind, context: R
   const said = withoutThinking(text);
   if (kind === 'tool_call') return readCalls(said, toolCalls);
   if (said === '') return abstention(kind, 'empty');
+  if (GARBLED.test(said)) return abstention(kind, 'unreadable');
   if (declines(said)) return { ...abstention(kind, 'declined'), ...(refuses(said) && { refuses: true }) };
   const read = READERS[kind](said, context);
   if (read === null) return abstention(kind, 'unreadable');
   return { kind, ...read };
 }
+
+/** Bytes that are no text: control characters (but for those that LaTeX in JSON becomes, `\\boxed`), and what stands for broken ones. */
+// oxlint-disable-next-line no-control-regex -- they are what is looked for
+const GARBLED = /[\u0000-\u0007\u000e-\u001f]|\ufffd{2}/;
 
 type Read = Omit<Answer, 'kind'>;
 

@@ -21,6 +21,14 @@ describe('readItems', () => {
     ]);
   });
 
+  it('takes the names of other data sets', () => {
+    const source = '{"question": "2 + 2?", "gold": 4}\n{"input": "3 + 3?", "answer": "6"}';
+    expect(readItems(source, 'q.jsonl')).toMatchObject([
+      { messages: [{ content: '2 + 2?' }], answers: ['4'] },
+      { messages: [{ content: '3 + 3?' }], answers: ['6'] },
+    ]);
+  });
+
   it('takes tools and the calls that should be made of them', () => {
     const tools = [{ type: 'function', function: { name: 'add' } }];
     const [item] = readItems(
@@ -34,6 +42,7 @@ describe('readItems', () => {
   it.each([
     ['{"prompt": "a"', /q\.jsonl:1 is not JSON/],
     ['{"prompt": "a"}', /q\.jsonl:1: it needs `answer`/],
+    ['{"prompt": "a", "question": "a", "answer": "b"}', /q\.jsonl:1: it needs `prompt` or `messages`/],
     ['{"answer": "a"}', /q\.jsonl:1: it needs `prompt` or `messages`/],
     ['{"prompt": "a", "answer": ["b"]}', /q\.jsonl:1: answer: /],
     ['{"prompt": "a", "answer": "b"}\n{"id": "1", "prompt": "a", "answer": "b"}', /q\.jsonl:2: there is an item `1` already/],

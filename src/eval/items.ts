@@ -22,9 +22,13 @@ const line = z
   .looseObject({
     id: text.optional(),
     prompt: z.string().min(1).optional(),
+    /** The same, as many data sets call it. */
+    question: z.string().min(1).optional(),
+    input: z.string().min(1).optional(),
     messages: z.array(chatMessage).min(1).optional(),
     answer: text.optional(),
-    /** The same under the name of the embedded models' own test sets. */
+    /** The same, as many data sets call it; `text` in the embedded models' own test sets. */
+    gold: text.optional(),
     text: text.optional(),
     accept: z.array(text).default([]),
     tools: z.array(toolDefinition).max(256).default([]),
@@ -33,9 +37,10 @@ const line = z
     kind: z.string().min(1).optional(),
   })
   .superRefine((value, context) => {
-    if ((value.prompt === undefined) === (value.messages === undefined))
+    const asked = [value.prompt, value.question, value.input, value.messages];
+    if (asked.filter((one) => one !== undefined).length !== 1)
       context.addIssue({ code: 'custom', message: 'it needs `prompt` or `messages`, and not both' });
-    if (value.answer === undefined && value.text === undefined && value.expected === undefined)
+    if ((value.answer ?? value.gold ?? value.text) === undefined && value.expected === undefined)
       context.addIssue({ code: 'custom', message: 'it needs `answer`, or `expected` for tool calls' });
   });
 
@@ -73,11 +78,12 @@ function toItem(value: unknown, fallbackId: string, where: string): EvalItem {
     );
     throw new TuttiError('invalid_request', `${where}: ${problems.join('; ')}.`);
   }
-  const { id, prompt, messages, answer, text: alias, accept, tools, expected, skill, kind } = parsed.data;
-  const usual = answer ?? alias;
+  const { id, messages, accept, tools, expected, skill, kind } = parsed.data;
+  const prompt = parsed.data.prompt ?? parsed.data.question ?? parsed.data.input ?? '';
+  const usual = parsed.data.answer ?? parsed.data.gold ?? parsed.data.text;
   return {
     id: id ?? fallbackId,
-    messages: messages ?? [{ role: 'user', content: prompt ?? '' }],
+    messages: messages ?? [{ role: 'user', content: prompt }],
     tools,
     answers: usual === undefined ? [] : [usual, ...accept],
     calls: expected?.map(toCall) ?? null,
