@@ -87,7 +87,8 @@ export class Engine {
     this.#effects = {
       callMember: (...call) => this.#calls.member(...call),
       describe: (_scope, target) => describeTarget(options.registry, target),
-      find: ({ snapshot, request }, capability, count) => findModels(snapshot, request, capability, count),
+      find: ({ snapshot, request, journal }, capability, count) =>
+        journal.found(`${capability} ${count}`, () => findModels(snapshot, request, capability, count)),
       settings: (scope, call) => this.#settings(scope, call),
       authors: new Authors(),
     };
@@ -174,7 +175,7 @@ export class Engine {
     const { runs, clock } = this.#options;
     const snapshot = this.#options.snapshot();
     const principal = request.principal ?? LOCAL_PRINCIPAL;
-    const inline = earlier.inline ?? this.#inline(request, snapshot);
+    const inline = earlier.inline ?? this.#inline(request, snapshot, earlier.journal);
     const isWork = earlier.inline !== undefined;
     const decision = inline === null ? snapshot.router.route(routeRequest(request)) : decisionFor(inline, { isWork });
     const stop = new AbortController();
@@ -276,13 +277,14 @@ export class Engine {
     }
   }
 
-  #inline(request: ExecuteRequest, snapshot: Snapshot): Orchestration | null {
+  #inline(request: ExecuteRequest, snapshot: Snapshot, journal: Journal): Orchestration | null {
     const given = request.orchestration;
     if (given === undefined) return null;
     const { registry, clock, strategies } = this.#options;
     return inlineOrchestration(given, {
       strategies: strategies(),
-      find: (capability, count) => findModels(snapshot, request, capability, count),
+      find: (capability, count) =>
+        journal.found(`${capability} ${count}`, () => findModels(snapshot, request, capability, count)),
       resolve: (target) => registry.resolve(target),
       clock,
     });

@@ -31,7 +31,12 @@ const request: ExecuteRequest = {
   commit: 'finish',
 };
 const waiting = { step: 'root/ask', question: 'For how many?' };
-const journal = new Journal({ entries: [['root/first', entry('A')]], replies: [['root/ask', 'two']], anew: [['root/first', 1]] });
+const journal = new Journal({
+  entries: [['root/first', entry('A')]],
+  replies: [['root/ask', 'two']],
+  anew: [['root/first', 1]],
+  found: [],
+});
 const write = (more: object = {}, state = journal.state()): string =>
   writeState({ request: { ...request, ...more }, waiting }, state);
 const unreadable = expect.objectContaining({ code: 'stored_data_unreadable', message: expect.stringContaining('run_1') });
@@ -46,6 +51,7 @@ describe('a run as stored text', () => {
           entries: names.map((name) => [`root/${name}`, entry(said)]),
           replies: names.map((name) => [`root/${name}`, replied]),
           anew: names.map((name, i) => [name, i]),
+          found: names.map((name) => [name, names]),
         }).state();
         const asked = { ...request, input: { messages: [{ role: 'user', content: said }] } } as ExecuteRequest;
         const read = readState('run_1', writeState({ request: asked, waiting: { step: 'root', question: replied } }, state));
@@ -85,6 +91,7 @@ describe('a run as stored text', () => {
       entries: [['root/a', { ...entry(''), answer: { ...answer(''), artifact } }]],
       replies: [],
       anew: [],
+      found: [],
     });
     expect(() => write({}, state.state())).toThrow(expect.objectContaining({ code: 'unsupported_input' }));
   });

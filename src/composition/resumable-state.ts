@@ -63,6 +63,7 @@ const stored = z.strictObject({
     entries: z.array(z.tuple([z.string(), z.strictObject({ answer, trace: z.array(part), ms: z.number() })])),
     replies: z.array(z.tuple([z.string(), z.string()])),
     anew: z.array(z.tuple([z.string(), z.int()])),
+    found: z.array(z.tuple([z.string(), z.array(z.string())])),
   }),
 });
 

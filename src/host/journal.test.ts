@@ -19,6 +19,15 @@ it('is not empty with a reply alone: that would be lost, too', () => {
   expect(journal.size).toBe(1);
 });
 
+it('finds the same models again, unless it has found none', () => {
+  const journal = new Journal();
+  expect(journal.found('reasoning 2', () => [])).toEqual([]);
+  expect(journal.found('reasoning 2', () => ['a', 'b'])).toEqual(['a', 'b']);
+  const again = new Journal(journal.state());
+  expect(again.found('reasoning 2', () => ['c'])).toEqual(['a', 'b']);
+  expect(again.found('reasoning 3', () => ['c'])).toEqual(['c']);
+});
+
 it('goes on from its state, which does not change with it', () => {
   const journal = new Journal();
   journal.record('root/a', entry('a'));

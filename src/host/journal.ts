@@ -1,6 +1,6 @@
 import type { ChildAnswer } from '../contracts/orchestrated.ts';
 import type { Part } from '../contracts/part.ts';
-import type { StepPath } from '../contracts/vocabulary.ts';
+import type { ModelId, StepPath } from '../contracts/vocabulary.ts';
 
 /** A finished child call. */
 export interface JournalEntry {
@@ -17,22 +17,27 @@ export interface JournalState {
   readonly replies: readonly (readonly [step: StepPath, reply: string])[];
   /** How often calls were begun anew. */
   readonly anew: readonly (readonly [step: StepPath, times: number])[];
+  /** Which models there were for what was looked for. */
+  readonly found: readonly (readonly [what: string, models: readonly ModelId[]])[];
 }
+const EMPTY: JournalState = { entries: [], replies: [], anew: [], found: [] };
 
 /**
- * The finished calls of a run by their steps, and the replies of a person. Running the strategies again with it replays
- * what is in it, which is how a run goes on after a pause and after a failure.
+ * The finished calls of a run by their steps, the replies of a person, and the models that were found for it. Running the
+ * strategies again with it replays what is in it, which is how a run goes on after a pause and after a failure.
  */
 export class Journal {
   readonly #entries: Map<StepPath, JournalEntry>;
   readonly #replies: Map<StepPath, string>;
   readonly #times: Map<StepPath, number>;
+  readonly #found: Map<string, readonly ModelId[]>;
 
   /** Default: an empty one. */
-  constructor({ entries, replies, anew }: JournalState = { entries: [], replies: [], anew: [] }) {
+  constructor({ entries, replies, anew, found }: JournalState = EMPTY) {
     this.#entries = new Map(entries);
     this.#replies = new Map(replies);
     this.#times = new Map(anew);
+    this.#found = new Map(found);
   }
 
   /** Finished calls and replies: what would be lost with it. */
@@ -42,7 +47,8 @@ export class Journal {
 
   /** As it is now: what is recorded later does not change it. */
   state(): JournalState {
-    return { entries: [...this.#entries], replies: [...this.#replies], anew: [...this.#times] };
+    const [entries, replies, anew, found] = [[...this.#entries], [...this.#replies], [...this.#times], [...this.#found]];
+    return { entries, replies, anew, found };
   }
 
   entry(step: StepPath): JournalEntry | undefined {
@@ -67,6 +73,18 @@ export class Journal {
 
   beginAnew(step: StepPath): void {
     this.#times.set(step, this.timesAnew(step) + 1);
+  }
+
+  /**
+   * What was found the first time. Models are ranked by measurements, too, and may stand in another order when the run goes on:
+   * it would ask others than those that have answered.
+   */
+  found(what: string, find: () => readonly ModelId[]): readonly ModelId[] {
+    const known = this.#found.get(what);
+    if (known !== undefined) return known;
+    const models = find();
+    if (models.length > 0) this.#found.set(what, models);
+    return models;
   }
 
   reply(step: StepPath): string | undefined {

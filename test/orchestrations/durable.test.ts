@@ -67,6 +67,28 @@ describe('a run that waits for its user while the server is restarted', () => {
     expect(at.asked()).toEqual(['a', 'b', 'b']);
   });
 
+  it('takes one of two replies that come at once', async () => {
+    await using at = await place(models);
+    const run = await asked(at);
+    await using serving = await at.serve();
+    const both = await Promise.all([reply(serving, run), reply(serving, run)]);
+    expect(new Set(both.map(({ status }) => status))).toEqual(new Set([200, 409]));
+    expect(at.asked()).toEqual(['a', 'b']);
+  });
+
+  it('keeps the reply when whoever gave it leaves, over another restart', async () => {
+    await using at = await place(models);
+    const run = await asked(at);
+    {
+      await using serving = await at.serve();
+      for await (const part of serving.tutti.resume(run, { reply: 'yes' }).parts)
+        if (part.type === 'step-start' && part.name === 'second') break;
+      expect(serving.tutti.runs.get(run)?.status).toBe('cancelled');
+    }
+    await using serving = await at.serve();
+    expect((await serving.call(`/api/runs/${run}/resume`, {})).json).toMatchObject({ output: 'A yes B' });
+  });
+
   it('keeps what was done until the server was stopped in the middle of the rest', async () => {
     await using at = await place(models);
     const run = await asked(at);
@@ -111,6 +133,29 @@ describe('a run that waits for its user while the server is restarted', () => {
     await serving[Symbol.asyncDispose]();
     await using again = await at.serve({ orchestrations: {} });
     expect((await reply(again, json.tutti.run_id)).json).toMatchObject({ output: 'A yes B', tutti: { strategy: 'asking' } });
+    expect(at.asked()).toEqual(['a', 'b']);
+  });
+
+  it('has the models that were the best for a capability when it began', async () => {
+    const best = (qualities: Record<string, number>): object =>
+      Object.fromEntries(
+        Object.entries(qualities).map(([id, poetry]) => [id, { capabilities: ['poetry'], quality: { poetry } }]),
+      );
+    await using at = await place({ ...models, c: { answer: 'C' } });
+    const body = { strategy: 'asking', capability: 'poetry', num_models: 2, input: 'x' };
+    let run: string;
+    {
+      await using serving = await at.serve({
+        models: best({ 'up:a': 0.9, 'up:b': 0.8, 'up:c': 0.1 }),
+        routing: { policy: 'accuracy' },
+      });
+      run = (await serving.call('/api/inference/orchestrated', body)).json.tutti.run_id;
+    }
+    await using serving = await at.serve({
+      models: best({ 'up:a': 0.8, 'up:b': 0.1, 'up:c': 0.9 }),
+      routing: { policy: 'accuracy' },
+    });
+    expect((await reply(serving, run)).json).toMatchObject({ output: 'A yes B' });
     expect(at.asked()).toEqual(['a', 'b']);
   });
 
