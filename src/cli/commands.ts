@@ -165,7 +165,8 @@ function defineEval(program: Command, define: Define): void {
     .option('--temperature <number>', 'randomness, 0 to 2', numberIn(0, 2))
     .option('--max-tokens <number>', 'longest answer', wholeNumber(1))
     .option('--price <model=in,out>', 'dollars a million tokens, where unknown; may be given several times', pricesOf)
-    .option('-o, --output <name>', 'write <name>.json and <name>.html')
+    .option('-o, --output <name>', 'write <name>.json and <name>.html, or both into this folder')
+    .option('--html <file>', 'write the HTML report there; without --output nothing else')
     .option('--no-output', 'write no files')
     .option('--save', 'let routing and voting go by what was measured');
 }

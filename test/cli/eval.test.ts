@@ -105,6 +105,15 @@ describe('eval', () => {
     expect(existsSync(workspace.path('mine.html'))).toBe(true);
   });
 
+  it('writes into folders, which it makes, and the HTML report alone where it is named', async () => {
+    const few = ['sums.jsonl', '--models', 'up:small', '--limit', '2'];
+    expect((await evaluate(...few, '--output', 'out/today.html')).stderr).toContain('Written: out/today.json, out/today.html');
+    expect((await evaluate(...few, '--output', 'out')).stderr).toContain('Written: out/sums.eval.json, out/sums.eval.html');
+    const { json, stderr } = await evaluate(...few, '--json', '--html', 'new/report.html');
+    expect([json, stderr]).toMatchObject([[{ items: 2 }], expect.stringContaining('Written: new/report.html\n')]);
+    expect(await readFile(workspace.path('new/report.html'), 'utf8')).toMatch(/^<!doctype html>/);
+  });
+
   it('takes expected tool calls, and standard input', async () => {
     const tools = [{ type: 'function', function: { name: 'add', parameters: { type: 'object' } } }];
     const input = [
@@ -143,6 +152,9 @@ describe('eval', () => {
     });
     expect(await evaluate('none.jsonl', '--models', 'up:small')).toMatchObject({ status: 1 });
     expect(await evaluate('sums.jsonl', '--models', 'up:small', '--price', 'up:small')).toMatchObject({ status: 2 });
+    expect(await evaluate('sums.jsonl', '--models', 'up:small', '--output', 'sums.jsonl/x')).toMatchObject({
+      stderr: expect.stringContaining('sums.jsonl/x.json cannot be written'),
+    });
     expect(upstream.requests.slice(before).filter(({ method }) => method === 'POST')).toEqual([]);
   });
 

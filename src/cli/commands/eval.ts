@@ -1,6 +1,6 @@
 /** `tutti eval`: how often models and orchestrations are right, how sure they are, and what it takes. */
-import { writeFile } from 'node:fs/promises';
-import { basename, extname } from 'node:path';
+import { mkdir, stat, writeFile } from 'node:fs/promises';
+import { basename, dirname, extname, join } from 'node:path';
 import type { Price } from '../../contracts/usage.ts';
 import type { ModelId } from '../../contracts/vocabulary.ts';
 import { TuttiError } from '../../errors/error.ts';
@@ -33,8 +33,10 @@ interface EvalOptions {
   readonly temperature?: number;
   readonly maxTokens?: number;
   readonly price?: readonly (readonly [ModelId, Price])[];
-  /** False: no files. */
+  /** Files are written by this name, or under the usual one into this folder. False: no files. */
   readonly output?: string | false;
+  /** The HTML report alone, or elsewhere than `output` says. */
+  readonly html?: string;
   readonly save?: boolean;
 }
 
@@ -43,12 +45,13 @@ export const run: CommandRun = async (context, [file = ''], given) => {
   const targets = targetsOf(options);
   const source = file === '-' ? await STANDARD_INPUT.read() : (await read(file)).toString('utf8');
   const items = sample(readItems(source, file), options);
+  const files = await reportFiles(file, options);
   await using api = await context.connect();
   const trials = await askAll(context, api, { items, targets, options });
   const { rows, best } = summarize(trials, await factsFrom(api, options));
   const report: Report = { data: basename(file), at: Date.now(), items: items.length, seed: options.seed, best, rows, trials };
   print(context.output, report);
-  if (options.output !== false) await writeReports(report, options.output ?? baseName(file), context.output);
+  await writeReports(report, files, context.output);
   if (options.save === true) await save(api, report, context.output);
   return rows.some((row) => row.failed === row.items) ? 1 : 0;
 };
@@ -120,24 +123,53 @@ function print(output: Output, report: Report): void {
   }
 }
 
-/** `questions.jsonl` → `questions.eval` in the working directory. */
-function baseName(file: string): string {
-  return `${file === '-' ? 'tutti' : basename(file, extname(file))}.eval`;
+/** Where the reports go; null: that one is not wanted. */
+interface ReportFiles {
+  readonly json: string | null;
+  readonly html: string | null;
 }
 
-async function writeReports(report: Report, base: string, { note }: Output): Promise<void> {
-  for (const [path, text] of [
-    [`${base}.json`, `${JSON.stringify(reportJson(report, { answers: true }), null, 2)}\n`],
-    [`${base}.html`, reportHtml(report)],
-  ] as const) {
-    try {
-      await writeFile(path, text);
-    } catch (cause) {
-      const reason = cause instanceof Error ? cause.message : String(cause);
-      throw new TuttiError('invalid_request', `${path} cannot be written: ${reason}`, { cause });
-    }
+/** Their folders are made, so that it shows before anybody is asked when nothing can be written there. */
+async function reportFiles(file: string, { output, html }: Pick<EvalOptions, 'output' | 'html'>): Promise<ReportFiles> {
+  // Who names the one alone wants no other.
+  const base = output === false || (output === undefined && html !== undefined) ? null : await baseName(file, output);
+  const files: ReportFiles = { json: base && `${base}.json`, html: html ?? (base && `${base}.html`) };
+  for (const path of [files.json, files.html]) {
+    if (path !== null) await written(path, mkdir(dirname(path), { recursive: true }));
   }
-  note(`Written: ${base}.json, ${base}.html`);
+  return files;
+}
+
+/** `questions.jsonl` → `questions.eval` in the working directory, or in the folder that is named. */
+async function baseName(file: string, output: string | undefined): Promise<string> {
+  const usual = `${file === '-' ? 'tutti' : basename(file, extname(file))}.eval`;
+  if (output === undefined) return usual;
+  if (output.endsWith('/') || (await isFolder(output))) return join(output, usual);
+  // Who names one of the two files means both.
+  return output.replace(/\.(?:json|html)$/, '');
+}
+
+async function isFolder(path: string): Promise<boolean> {
+  return (await stat(path).catch(() => null))?.isDirectory() ?? false; // what is not there yet is a name
+}
+
+async function writeReports(report: Report, { json, html }: ReportFiles, { note }: Output): Promise<void> {
+  if (json !== null) {
+    await written(json, writeFile(json, `${JSON.stringify(reportJson(report, { answers: true }), null, 2)}\n`));
+  }
+  if (html !== null) await written(html, writeFile(html, reportHtml(report)));
+  const paths = [json, html].filter((path) => path !== null);
+  if (paths.length > 0) note(`Written: ${paths.join(', ')}`);
+}
+
+/** Errors: `invalid_request` with the path and the reason. */
+async function written(path: string, work: Promise<unknown>): Promise<void> {
+  try {
+    await work;
+  } catch (cause) {
+    const reason = cause instanceof Error ? cause.message : String(cause);
+    throw new TuttiError('invalid_request', `${path} cannot be written: ${reason}`, { cause });
+  }
 }
 
 /** What routing and voting go by from now on. */
