@@ -47,6 +47,8 @@ export interface CallsOptions {
   readonly failures: () => { readonly maxInterventions: number; readonly model: ModelId | null };
 }
 
+/** A step of failure assistance, or below one; members may have names that begin so. */
+const HELP_STEP = /\/help\d+(?:\/|$)/;
 /** Whether a model can see, as far as is known. */
 type Sight = 'sees' | 'blind' | 'unknown';
 /** How long a call that has to know what a model can do waits for the lists of models. Milliseconds. */
@@ -218,7 +220,7 @@ export class Calls {
     const { target, request, options, name, optional, phases } = call;
     const { maxInterventions, model } = this.#options.failures();
     // Help is not helped, and what the interpreter asks is its own affair.
-    if (maxInterventions === 0 || options.step.includes('/help') || options.step.includes(INTERPRETER_STEP)) return parts;
+    if (maxInterventions === 0 || HELP_STEP.test(options.step) || options.step.includes(INTERPRETER_STEP)) return parts;
     const { step, signal } = options;
     const ask = this.#asking(scope, options);
     const interpreter = createInterpreter({ model: this.#options.tools().interpreter, ask });

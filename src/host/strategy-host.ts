@@ -192,11 +192,12 @@ class StrategyHost implements StrategyContext<unknown> {
 
   readonly forget = (key: string): void => {
     const child = this.#children.get(key);
-    if (child === undefined) return;
-    if (child.isWorking) {
+    if (child?.isWorking === true) {
       throw new TuttiError('internal_error', `The strategy ${this.#run.definition.strategy} forgot ${key}, which is at work.`);
     }
-    this.#journal.forget(child.step);
+    // An earlier part of the run may have made a call that this one has not come to.
+    this.#journal.forget(child?.step ?? this.#stepNow(key));
+    if (child === undefined) return;
     this.#shown.delete(key);
     this.#forgotten.add(key);
   };
@@ -210,6 +211,11 @@ class StrategyHost implements StrategyContext<unknown> {
       }
       this.#journal.beginAnew(step);
     }
+    return this.#stepNow(key);
+  }
+
+  #stepNow(key: string): StepPath {
+    const step = childStep(this.#run.options.step, key);
     const times = this.#journal.timesAnew(step);
     return times === 0 ? step : `${step}.anew${times}`;
   }

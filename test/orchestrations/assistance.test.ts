@@ -41,6 +41,13 @@ describe('a member that failed', () => {
     expect((await started.tutti.run({ model: 'one', input: 'x' })).text).toBe('from b');
   });
 
+  it('is helped whatever it is called', async () => {
+    const thinker = advising({ cause: 'too vague', action: 'retry_with_changes', detail: 'Answer.' });
+    const named = { desk: { strategy: 'fallback', members: [{ model: 'fake:a', name: 'helpdesk' }] } };
+    await using started = await start({ a: { answer: [ill, { text: '42' }] }, thinker }, { orchestrations: named, failures });
+    expect((await started.tutti.run({ model: 'desk', input: 'x' })).text).toBe('42');
+  });
+
   it('waits for a person where only a person can help', async () => {
     const thinker = advising({ cause: 'no key', action: 'request_user_input', arguments: { question: 'Which key?' } });
     await using started = await start(
