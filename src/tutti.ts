@@ -319,7 +319,7 @@ export class Tutti implements AsyncDisposable {
    */
   async countTokens({ model, input }: { readonly model: string; readonly input: string | CountInput }): Promise<number> {
     const descriptor = this.#one(model);
-    const backend = this.backends.get(descriptor.backend ?? '');
+    const backend = this.backends.of(descriptor);
     if (backend.countTokens === undefined) {
       throw new TuttiError('unsupported_input', `Only the provider can count the tokens of ${descriptor.id}.`, {
         param: 'model',
@@ -393,7 +393,7 @@ export class Tutti implements AsyncDisposable {
     { follow = false, signal = new AbortController().signal }: { readonly follow?: boolean; readonly signal?: AbortSignal } = {},
   ): AsyncIterable<string> {
     const descriptor = this.#one(model);
-    const backend = this.backends.get(descriptor.backend ?? '');
+    const backend = this.backends.of(descriptor);
     if (backend.logs === undefined)
       throw new TuttiError('unsupported_input', `${descriptor.id} has no runner here, so there is no log of it.`, {
         param: 'model',

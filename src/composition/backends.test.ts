@@ -107,6 +107,11 @@ describe('Backends', () => {
     await backends[Symbol.asyncDispose]();
   });
 
+  it('has none for an orchestration, and says so', () => {
+    const { backends } = rig();
+    expect(() => backends.of({ id: 'panel', backend: null })).toThrow(/^panel is an orchestration: .*Name one of its members/);
+  });
+
   it('names the known ones when one is not there', () => {
     const { backends } = rig();
     backends.add(new FakeBackend({ id: 'ollama01' }));

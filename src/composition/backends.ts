@@ -188,6 +188,13 @@ export class Backends implements AsyncDisposable {
     );
   }
 
+  /** The backend of a model. Errors: `unsupported_input` for an orchestration, which has none; `unknown_backend`. */
+  of({ id, backend }: Pick<ModelDescriptor, 'id' | 'backend'>): Backend {
+    if (backend !== null) return this.get(backend);
+    const message = `${id} is an orchestration: it has no weights and no runner of its own. Name one of its members.`;
+    throw new TuttiError('unsupported_input', message, { param: 'model' });
+  }
+
   ids(): BackendId[] {
     return [...this.#slots.keys()];
   }

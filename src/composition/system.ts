@@ -138,7 +138,7 @@ export class System implements AsyncDisposable {
       events,
       log,
       describe: (id, how) => this.registry.describe(id, how),
-      backendOf: (model) => this.backends.get(model.backend ?? ''),
+      backendOf: (model) => this.backends.of(model),
       redirect: (from, to) => this.registry.redirect(from, to),
       devices: findGpus,
       systemMemory,

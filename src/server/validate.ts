@@ -15,17 +15,22 @@ export function validate<S extends z.ZodType>(schema: S, value: unknown): z.outp
   throw new TuttiError('invalid_request', sentence(issue, param), param === '' ? {} : { param });
 }
 
-/** Of a union's branches, the one that the value came nearest to fitting says best what is wrong: one that it only exceeds, else the deepest issue. */
+/**
+ * Of a union's branches, the one that the value came nearest to fitting says best what is wrong: one that it only exceeds, else the one
+ * with the deepest issue and the fewest.
+ */
 function innermost(issues: readonly Issue[], base: readonly PropertyKey[] = []): Issue {
   const issue = issues[0]!; // zod never fails without an issue
   const path = [...base, ...issue.path];
   if (issue.code !== 'invalid_union' || issue.errors.length === 0) return { ...issue, path };
-  const branches = issue.errors.filter((branch) => branch.length > 0).map((branch) => innermost(branch, path));
-  const exceeded = branches.find(isBound);
-  if (exceeded !== undefined) return exceeded;
-  const deepest = branches.reduce((a, b) => (b.path.length > a.path.length ? b : a));
-  if (deepest.path.length > path.length) return deepest;
-  return { ...issue, path, errors: branches.map((branch) => [branch]) } as Issue; // the same kind of issue, with its errors made flat
+  const forms = issue.errors.filter((branch) => branch.length > 0);
+  const branches = forms.map((branch) => ({ issue: innermost(branch, path), wrong: branch.length }));
+  const exceeded = branches.find((branch) => isBound(branch.issue));
+  if (exceeded !== undefined) return exceeded.issue;
+  const depth = (branch: { readonly issue: Issue }): number => branch.issue.path.length;
+  const [nearest] = branches.toSorted((a, b) => depth(b) - depth(a) || a.wrong - b.wrong);
+  if (nearest !== undefined && depth(nearest) > path.length) return nearest.issue;
+  return { ...issue, path, errors: branches.map((branch) => [branch.issue]) } as Issue; // the same kind of issue, with its errors made flat
 }
 
 function isBound(issue: Issue): issue is Bound {

@@ -58,6 +58,8 @@ const CASES: readonly [what: string, path: string, body: unknown, status: number
   ['a field that inference does not have', '/api/inference', { input: 'x', modle: 'y' }, 400, 'invalid_request', null, /no field `modle`/],
   ['inference with a file outside the roots', '/api/inference', { input: [{ type: 'image', path: '/etc/passwd' }] }, 403, 'file_not_allowed', 'input[0]', /file_roots/],
   ['a parameter out of range', '/api/inference', { model: 'fake:echo', input: 'x', parameters: { temperature: 9 } }, 400, 'invalid_request', 'parameters.temperature', /parameters\.temperature.*<=2/],
+  ['models without a question', '/api/inference/parallel', { models: ['fake:echo'] }, 400, 'invalid_request', 'input', /missing/],
+  ['nothing at once', '/api/inference/parallel', {}, 400, 'invalid_request', 'requests', /missing/],
   ['an empty batch', '/api/inference/batch', { inputs: [] }, 400, 'invalid_request', 'inputs', /must not be empty/],
   ['registering without an id', '/api/models', { capabilities: ['vision'] }, 400, 'invalid_request', 'id', /missing/],
   ['registering with a strange capability', '/api/models', { id: 'fake:x', capabilities: ['Big Talk'] }, 400, 'invalid_request', 'capabilities[0]', /lower-case/],

@@ -346,3 +346,27 @@ describe('the system', () => {
     }
   });
 });
+
+describe('an orchestration', () => {
+  it('has nothing to load, to log or to count, and says so', async () => {
+    const orchestrations = { panel: { strategy: 'fallback', members: ['fake:small'] } };
+    await using harness = await startServer({ fake: local, tutti: { orchestrations } });
+    const asked = [
+      harness.fetch('/api/models/panel/load', { body: {} }),
+      harness.fetch('/api/models/fake:small/swap', { body: { to: 'panel' } }),
+      harness.fetch('/api/models/panel/logs'),
+      harness.fetch('/api/tokens/count', { body: { model: 'panel', input: 'x' } }),
+    ];
+    for (const response of await Promise.all(asked)) {
+      expect(response.status).toBe(400);
+      expect(await response.json()).toMatchObject({
+        error: {
+          code: 'unsupported_input',
+          param: 'model',
+          message: expect.stringContaining('panel is an orchestration') as string,
+        },
+      });
+    }
+    expect((await json(harness.fetch('/api/models/panel/status'))).state).toBe('orchestration');
+  });
+});
