@@ -24,6 +24,8 @@ import type { Principal } from './contracts/principal.ts';
 import type { ModelId, RunId } from './contracts/vocabulary.ts';
 import { TuttiError } from './errors/error.ts';
 import type { ConversationOptions } from './arbiter/conversation.ts';
+import { createContextWindow, type ContextWindow, type ContextWindowOptions } from './arbiter/context-window.ts';
+import { estimateTokens } from './arbiter/prompts/estimate.ts';
 import { isSmall } from './arbiter/team.ts';
 import { collectAnswer } from './composition/answer.ts';
 import {
@@ -119,6 +121,7 @@ export class Tutti implements AsyncDisposable {
       models: () => system.assistantModels,
       doubts: () => system.doubts,
       contextWindow: (target) => system.contextWindow(target),
+      countOwn: (target, text) => system.ownTokens(target, text),
     });
     this.#cpu(); // so that the first look has something to compare with
   }
@@ -328,6 +331,20 @@ export class Tutti implements AsyncDisposable {
     return backend.countTokens(descriptor, input);
   }
 
+  /**
+   * A conversation that never outgrows this model's context window, counted by its own tokenizer where that can be asked: see
+   * `createContextWindow` of `tutti/prompts`. `maxTokens` is the model's window by default; leave room for the answer.
+   * Errors: `model_not_found`; `invalid_request` for options out of range.
+   */
+  contextWindow({ model, ...options }: { readonly model: string } & ContextWindowOptions): ContextWindow {
+    const { id, contextWindow } = this.#one(model);
+    return createContextWindow({
+      ...(contextWindow !== undefined && { maxTokens: contextWindow }),
+      countTokens: async (text) => (await this.#system.ownTokens(id, text)) ?? estimateTokens(text),
+      ...options,
+    });
+  }
+
   /** Which tool calls a model meant, and what was wrong with those that failed. */
   get interpreter(): InterpreterFace {
     return this.#assistants.interpreter;
@@ -468,7 +485,7 @@ export class Tutti implements AsyncDisposable {
   // --- Life -------------------------------------------------------------------------------------------------------------
 
   /** Reads the config again; when it is good, swaps to it. What was changed while running lies over it. Errors: those of the config. */
-  reload(): Promise<{ readonly changed: readonly string[] }> {
+  reload(): Promise<{ readonly changed: readonly string[]; readonly waiting: readonly string[] }> {
     return this.#system.reload();
   }
 

@@ -14,9 +14,10 @@ import type { StrategyContext, StrategyDefinition } from '../contracts/strategy.
 import { TuttiError } from '../errors/error.ts';
 import { ARBITER_TOOLS, arbiterConfig, conversationLimits, type ArbiterConfig, type ArbiterTool } from './arbiter-config.ts';
 import { awaitedAuthor, withoutAuthor } from './call-author.ts';
+import { textOf } from './context-fit.ts';
 import { lead } from './lead.ts';
 import { route } from './route.ts';
-import { toSpecialist, type Specialist } from './specialist.ts';
+import { toSpecialist, weighed, type Specialist } from './specialist.ts';
 import { depthOf, isSmall, Team, type TeamOptions } from './team.ts';
 
 export const arbiterStrategy: StrategyDefinition<ArbiterConfig> = {
@@ -63,11 +64,12 @@ async function* run(context: StrategyContext<ArbiterConfig>): AsyncGenerator<Par
 }
 
 /** Checks, takes up where a specialist called a tool of the client, and begins otherwise. */
-async function* work(context: StrategyContext<unknown>, options: TeamOptions): AsyncGenerator<Part> {
+async function* work(context: StrategyContext<unknown>, given: TeamOptions): AsyncGenerator<Part> {
   if (!context.settings.collaboration) {
     throw new TuttiError('feature_disabled', 'No model may consult another: `orchestrator.enable_collaboration` is false.');
   }
   const { messages } = context.request.input as ChatInput; // a chat strategy gets chat requests alone
+  const options = await withTokenRatios(context, given);
   const authors = [...options.specialists, ...(options.larger === null ? [] : [options.larger]), ...options.orchestrations];
   const names = authors.map(({ name }) => name);
   const awaited = awaitedAuthor(messages, names);
@@ -75,6 +77,22 @@ async function* work(context: StrategyContext<unknown>, options: TeamOptions): A
   const team = new Team(context, options);
   if (author !== undefined && (yield* team.answeredBy([author], withoutAuthor(messages, names)))) return;
   yield* options.style === 'route' ? route(team) : lead(team);
+}
+
+/** A prompt below this is short for every window: nobody's tokenizer is asked. */
+const SHORT_CHARACTERS = 256;
+
+/** The team, knowing how each counts texts like those of the request. */
+async function withTokenRatios(context: StrategyContext<unknown>, options: TeamOptions): Promise<TeamOptions> {
+  const { messages } = context.request.input as ChatInput; // a chat strategy gets chat requests alone
+  const text = [context.overrides.context ?? '', ...messages.map(textOf)].join('\n').trim();
+  if (text.length < SHORT_CHARACTERS) return options;
+  const weigh = (specialist: Specialist): Promise<Specialist> => weighed(specialist, text, context.settings.countTokens);
+  const [specialists, larger] = await Promise.all([
+    Promise.all(options.specialists.map(weigh)),
+    options.larger === null ? null : weigh(options.larger),
+  ]);
+  return { ...options, specialists, larger };
 }
 
 /** Those that the config names, or of them those that the call names, by name or model. */

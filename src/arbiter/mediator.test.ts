@@ -91,6 +91,22 @@ describe('an answer for another model', () => {
     });
   });
 
+  test('is counted by the own tokenizer of the model that is to read it', async () => {
+    const ask: Ask = async () => ({ text: 'x'.repeat(60), toolCalls: [], confidence: null });
+    const mediator = createMediator({
+      ask,
+      interpreter: createInterpreter({ model: null, ask }),
+      contextWindow: () => 100,
+      countOwn: async (target, text) => (target === 'bytes' ? text.length : null),
+    });
+    const cut = await mediator.mediate({ response: LONG, to: 'bytes' });
+    expect(cut).toMatchObject({ action: 'truncated', tokens: cut.text.length });
+    expect(cut.text.length).toBeLessThanOrEqual(50);
+    expect(cut.text.length).toBeGreaterThan(20);
+    // Nobody can count for it: by the estimate all of it fits.
+    expect(await mediator.mediate({ response: LONG, to: 'remote' })).toMatchObject({ action: 'as_is' });
+  });
+
   test('becomes tool calls', async () => {
     const { mediator } = mediatorWith();
     const tools = [

@@ -13,6 +13,7 @@ import type { ChatInput, ToolCall, ToolDefinition } from '../contracts/chat.ts';
 import { TuttiError } from '../errors/error.ts';
 import type { Ask } from './ask.ts';
 import type { Interpreter, InterpretSource } from './interpreter/interpreter.ts';
+import { countsLike, tokenRatio, type CountOwnTokens } from './own-tokens.ts';
 import { estimateTokens, type CountTokens } from './prompts/estimate.ts';
 
 /** What was done to an answer. */
@@ -47,7 +48,9 @@ export interface MediatorOptions {
   readonly model?: string | null;
   /** The context window of a model in tokens, null when it is not known: then only `maxTokens` limits. */
   contextWindow(target: string): number | null;
+  /** Default: by the own tokenizer of the model that is to read it (`countOwn`), else `estimateTokens`. */
   readonly countTokens?: CountTokens;
+  readonly countOwn?: CountOwnTokens;
 }
 
 /** Hands answers over. */
@@ -63,9 +66,16 @@ const LEAST_TOKENS = 32;
 
 /** Makes a mediator. */
 export function createMediator(options: MediatorOptions): Mediator {
-  const { ask, interpreter, model = null, contextWindow, countTokens = estimateTokens } = options;
+  const { ask, interpreter, model = null, contextWindow, countOwn } = options;
 
-  const roomFor = ({ to, context, maxTokens }: MediateInput): number => {
+  /** How the reader counts texts like this one. */
+  const counting = async (to: string, text: string): Promise<CountTokens> =>
+    options.countTokens ?? countsLike(await tokenRatio(to, text, countOwn));
+  /** What a finished text takes, as exactly as can be known. */
+  const tokensOf = async (to: string, text: string, countTokens: CountTokens): Promise<number> =>
+    (options.countTokens === undefined && text !== '' ? await countOwn?.(to, text) : null) ?? countTokens(text);
+
+  const roomFor = ({ to, context, maxTokens }: MediateInput, countTokens: CountTokens): number => {
     if (maxTokens !== undefined) return maxTokens;
     const window = contextWindow(to);
     if (window === null) return Number.POSITIVE_INFINITY;
@@ -73,7 +83,12 @@ export function createMediator(options: MediatorOptions): Mediator {
   };
 
   /** Null when the model failed, said nothing or was no shorter than allowed. */
-  const summarize = async (text: string, room: number, input: MediateInput, signal: AbortSignal): Promise<string | null> => {
+  const summarize = async (
+    text: string,
+    { room, countTokens }: Limits,
+    input: MediateInput,
+    signal: AbortSignal,
+  ): Promise<string | null> => {
     const target = model ?? input.to;
     const window = contextWindow(target);
     const readable = window === null ? text : shortened(text, Math.max(LEAST_TOKENS, window - room - PROMPT_TOKENS), countTokens);
@@ -85,10 +100,21 @@ export function createMediator(options: MediatorOptions): Mediator {
     try {
       const answer = await ask(target, request, { signal, key: 'mediate' });
       const summary = plainAnswer(answer.text);
-      return summary !== '' && countTokens(summary) <= room ? summary : null;
+      return summary !== '' && (await tokensOf(input.to, summary, countTokens)) <= room ? summary : null;
     } catch (error) {
       if (signal.aborted) throw TuttiError.from(error, 'cancelled');
       return null; // truncating is left
+    }
+  };
+
+  /** Parts can be denser than the whole that they were measured by: then less of it. */
+  const truncate = async (text: string, { room, countTokens }: Limits, to: string): Promise<string> => {
+    let limit = room;
+    for (let attempt = 0; ; attempt++) {
+      const short = shortened(text, limit, countTokens);
+      const tokens = await tokensOf(to, short, countTokens);
+      if (tokens <= room || attempt === MAX_ATTEMPTS) return short;
+      limit = Math.floor((limit * room) / (tokens + 1));
     }
   };
 
@@ -101,17 +127,39 @@ export function createMediator(options: MediatorOptions): Mediator {
           tools: input.tools ?? [],
           signal,
         });
-        return { text, toolCalls, action: 'interpreted', tokens: countTokens(text), source };
+        return {
+          text,
+          toolCalls,
+          action: 'interpreted',
+          tokens: await tokensOf(input.to, text, options.countTokens ?? estimateTokens),
+          source,
+        };
       }
-      const room = roomFor(input);
-      const result = (text: string, action: Mediation): Mediated => ({ text, toolCalls: [], action, tokens: countTokens(text) });
       const plain = plainAnswer(input.response);
-      if (countTokens(plain) <= room) return result(plain, plain === input.response ? 'as_is' : 'stripped');
-      const summary = await summarize(plain, room, input, signal);
-      return summary === null ? result(shortened(plain, room, countTokens), 'truncated') : result(summary, 'summarized');
+      const countTokens = await counting(input.to, plain);
+      const limits: Limits = { room: roomFor(input, countTokens), countTokens };
+      const result = async (text: string, action: Mediation): Promise<Mediated> => ({
+        text,
+        toolCalls: [],
+        action,
+        tokens: await tokensOf(input.to, text, countTokens),
+      });
+      const asItIs = await result(plain, plain === input.response ? 'as_is' : 'stripped');
+      if (asItIs.tokens <= limits.room) return asItIs;
+      const summary = await summarize(plain, limits, input, signal);
+      return summary === null ? result(await truncate(plain, limits, input.to), 'truncated') : result(summary, 'summarized');
     },
   };
 }
+
+/** How much there is room for, and how it is counted. */
+interface Limits {
+  readonly room: number;
+  readonly countTokens: CountTokens;
+}
+
+/** Each gets closer; texts are not that uneven. */
+const MAX_ATTEMPTS = 4;
 
 /** About what the words around the response take. */
 const PROMPT_TOKENS = 120;

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import type { ModelDescriptor } from '../contracts/model.ts';
-import { authorship, consultation, toSpecialist, withAfterthought, withContext } from './specialist.ts';
+import { authorship, consultation, toSpecialist, weighed, withAfterthought, withContext, type Specialist } from './specialist.ts';
 
 const descriptor = (more: Partial<ModelDescriptor>): ModelDescriptor => ({
   id: 'm',
@@ -93,5 +93,20 @@ describe('more to know', () => {
       },
     ]);
     expect(withAfterthought([{ role: 'assistant', content: 'a' }], 'x').at(-1)).toEqual({ role: 'user', content: 'x' });
+  });
+});
+
+describe('what a specialist is asked', () => {
+  const long = 'A word or two more to know about it. '.repeat(60);
+  const known = (specialist: Specialist): number =>
+    JSON.stringify(consultation({ query: 'What?', context: long }, specialist).input.messages).length;
+
+  it('is made to fit by its own tokenizer', async () => {
+    const specialist = toSpecialist('x', { model: 'bytes', context_window: 400 }, () => null);
+    const countOwn = async (target: string, text: string): Promise<number | null> => (target === 'bytes' ? text.length : null);
+    expect(known(await weighed(specialist, long, countOwn))).toBeLessThan(400);
+    expect(known(specialist)).toBeGreaterThan(1000);
+    const unknown = toSpecialist('x', { model: 'bytes' }, () => null);
+    expect(await weighed(unknown, long, countOwn)).toBe(unknown);
   });
 });

@@ -5,6 +5,7 @@ import type { ModelDescriptor } from '../contracts/model.ts';
 import type { StrategyRequest } from '../contracts/strategy.ts';
 import type { SpecialistConfig } from './arbiter-config.ts';
 import { fitMessages, isSystem } from './context-fit.ts';
+import { tokenRatio, type CountOwnTokens } from './own-tokens.ts';
 import { chunkPrompt } from './prompts/chunk.ts';
 import { estimateTokens } from './prompts/estimate.ts';
 
@@ -17,6 +18,8 @@ export interface Specialist {
   readonly member: Member;
   /** Tokens; null: unknown, so nothing is cut. */
   readonly contextWindow: number | null;
+  /** How many of these it takes for each that is estimated. Default 1. */
+  readonly tokenRatio?: number;
   readonly seesImages: boolean;
 }
 
@@ -126,8 +129,15 @@ export function startThatFits(text: string, maxTokens: number): string {
   return maxTokens < 1 ? '' : (chunkPrompt([text], { maxPromptTokens: maxTokens })[0] ?? '');
 }
 
-function promptLimit({ contextWindow }: Specialist): number {
-  return contextWindow === null ? Number.POSITIVE_INFINITY : Math.floor(contextWindow * PROMPT_SHARE);
+/** In estimated tokens. */
+function promptLimit({ contextWindow, tokenRatio: ratio = 1 }: Specialist): number {
+  return contextWindow === null ? Number.POSITIVE_INFINITY : Math.floor((contextWindow * PROMPT_SHARE) / ratio);
+}
+
+/** The specialist, weighed: how it counts texts like those that it is to get. */
+export async function weighed(specialist: Specialist, text: string, countOwn: CountOwnTokens | undefined): Promise<Specialist> {
+  if (specialist.contextWindow === null) return specialist;
+  return { ...specialist, tokenRatio: await tokenRatio(specialist.member.model, text, countOwn) };
 }
 
 /** With more to know beside the question, in the system message: many chat templates take one only, and only at the start. */

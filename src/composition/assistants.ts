@@ -9,6 +9,7 @@ import {
   type RepairInput,
 } from '../arbiter/interpreter/interpreter.ts';
 import { createMediator, type Mediated, type MediateInput } from '../arbiter/mediator.ts';
+import type { CountOwnTokens } from '../arbiter/own-tokens.ts';
 import type { ModelId } from '../contracts/vocabulary.ts';
 import type { Performed, Work, WorkAsk, WorkOptions } from './perform.ts';
 
@@ -20,6 +21,8 @@ export interface AssistantsOptions {
   doubts(): Doubts;
   /** Tokens; null when it is not known. */
   contextWindow(target: string): number | null;
+  /** Tokens of a text by the model's own tokenizer; null where it cannot be asked. */
+  countOwn: CountOwnTokens;
 }
 
 type Call<T> = Omit<T, 'signal'>;
@@ -51,10 +54,10 @@ export interface Assistants {
 }
 
 /** Makes them. Errors of each: `cancelled`, `deadline_exceeded`; a model that fails is made up for. */
-export function createAssistants({ perform, models, doubts, contextWindow }: AssistantsOptions): Assistants {
+export function createAssistants({ perform, models, doubts, contextWindow, countOwn }: AssistantsOptions): Assistants {
   const interpreterWith = (ask: WorkAsk) => createInterpreter({ model: models().interpreter, ask, ...doubts() });
   const mediatorWith = (ask: WorkAsk) =>
-    createMediator({ ask, interpreter: interpreterWith(ask), model: models().mediator, contextWindow });
+    createMediator({ ask, interpreter: interpreterWith(ask), model: models().mediator, contextWindow, countOwn });
   const failuresWith = (ask: WorkAsk) => createFailures({ model: models().failures, ask, interpreter: interpreterWith(ask) });
   const work = async <T>(
     name: string,

@@ -38,6 +38,7 @@ import { EMBEDDED_BACKEND } from './embedded.ts';
 import { Engine, type Snapshot } from './engine.ts';
 import { splitCommon } from './inline.ts';
 import { createLogger } from './logger.ts';
+import { waitingForRestart } from './read-once.ts';
 import { Measured } from './measured.ts';
 import type { TuttiOptions } from './options.ts';
 import { Orchestration } from './orchestration.ts';
@@ -71,6 +72,7 @@ export class System implements AsyncDisposable {
   readonly #ending = new AbortController();
   readonly #plugins: LoadedPlugin[];
   #settings: Settings;
+  readonly #startedWith: TuttiConfig;
   #snapshot: Snapshot | null = null;
   #discovered: Record<BackendId, BackendEntry> = {};
   #pressure: Disposable | null = null;
@@ -91,6 +93,7 @@ export class System implements AsyncDisposable {
             ...(options.log && { level: options.log }),
           });
     this.#settings = settings;
+    this.#startedWith = config;
     this.#options = options;
     this.clock = clock;
     this.startedAt = clock.now();
@@ -166,6 +169,7 @@ export class System implements AsyncDisposable {
       settings: () => ({
         interpreter: this.assistantModels.interpreter,
         collaboration: this.config.orchestrator.enable_collaboration,
+        countTokens: (target, text) => this.ownTokens(target, text),
       }),
     });
   }
@@ -205,6 +209,18 @@ export class System implements AsyncDisposable {
     const { model, context_window } = this.config.interpreter;
     if (target === model && context_window !== undefined) return context_window;
     return this.#known(target) === null ? null : (this.registry.get(target)?.contextWindow ?? null);
+  }
+
+  /** Tokens of a text by the model's own tokenizer; null when it has none here, or cannot be read. */
+  async ownTokens(target: string, text: string): Promise<number | null> {
+    const model = this.registry.get(target);
+    if (model === undefined || model.backend === null) return null;
+    try {
+      return (await this.backends.get(model.backend).countTokens?.(model, text)) ?? null;
+    } catch (error) {
+      this.log.debug({ err: error, model: target }, 'its tokens are estimated');
+      return null;
+    }
   }
 
   /** The name, if something has it: in a lean installation the embedded models are not there. */
@@ -252,7 +268,7 @@ export class System implements AsyncDisposable {
   }
 
   /** Reads the config again; when it is good, swaps to it. What was changed while running lies over it. Errors: those of the config. */
-  async reload(): Promise<{ readonly changed: readonly string[] }> {
+  async reload(): Promise<{ readonly changed: readonly string[]; readonly waiting: readonly string[] }> {
     const before = this.config;
     try {
       const { source } = this.#settings;
@@ -266,8 +282,11 @@ export class System implements AsyncDisposable {
     }
     const keys = Object.keys(configSchema.shape) as (keyof TuttiConfig)[];
     const changed = keys.filter((key) => !isDeepStrictEqual(before[key], this.config[key]));
+    // Compared with the config of the start: what waits does so until then, however often this one is read again.
+    const waiting = waitingForRestart(this.#startedWith, this.config);
+    if (waiting.length > 0) this.log.warn({ keys: waiting }, 'these keys of the config will only count after a restart');
     this.runs.events.publish('config.reloaded', { changed });
-    return { changed };
+    return { changed, waiting };
   }
 
   /** Makes the backends, lists the local models, and begins to look for the rest. Errors: those of the config. */

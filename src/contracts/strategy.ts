@@ -122,6 +122,8 @@ export interface StrategySettings {
   readonly collaboration: boolean;
   /** How alike two texts are, 0..1, by an embedding model. Absent when there is none. */
   readonly similarity?: ((a: string, b: string) => Promise<number>) | undefined;
+  /** Tokens of a text by the own tokenizer of the model that a name means; null when it cannot be asked here. */
+  readonly countTokens?: (target: string, text: string) => Promise<number | null>;
 }
 
 /** What an orchestration's members are, for the checks that need more than its own config. */

@@ -33,6 +33,21 @@ describe('the interpreter', () => {
   });
 });
 
+describe('a context window', () => {
+  it('is a model’s own, and counted by its tokenizer', async () => {
+    await using started = await start({ reader: { descriptor: { contextWindow: 10 } } });
+    const window = started.tutti.contextWindow({ model: 'fake:reader' });
+    await window.add({ role: 'user', content: 'one two three four five six' });
+    // As the estimate has it, these are five times as many.
+    await window.add({ role: 'assistant', content: 'antidisestablishmentarianism '.repeat(3) });
+    expect([window.maxTokens, window.tokens, window.messages().length]).toEqual([10, 9, 2]);
+    await window.add({ role: 'user', content: 'seven eight' });
+    expect(window.messages().map(({ role }) => role)).toEqual(['assistant', 'user']);
+    expect(started.tutti.contextWindow({ model: 'fake:reader', maxTokens: 4 }).maxTokens).toBe(4);
+    expect(() => started.tutti.contextWindow({ model: 'nobody:x' })).toThrow(/nobody/);
+  });
+});
+
 describe('the mediator', () => {
   it('passes on what fits, and has the rest shortened', async () => {
     const summary = { answer: 'short', descriptor: { contextWindow: 200 } };
