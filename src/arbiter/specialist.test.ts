@@ -106,6 +106,10 @@ describe('what a specialist is asked', () => {
     const countOwn = async (target: string, text: string): Promise<number | null> => (target === 'bytes' ? text.length : null);
     expect(known(await weighed(specialist, long, countOwn))).toBeLessThan(400);
     expect(known(specialist)).toBeGreaterThan(1000);
+    const request = { messages: [{ role: 'user' as const, content: 'What?' }] };
+    const asAuthor = authorship(request, await weighed(specialist, long, countOwn), long).input.messages;
+    expect(JSON.stringify(asAuthor).length).toBeLessThan(400);
+    expect(asAuthor).toMatchObject([{ role: 'system', content: /^Context:\nA word/ }, { content: 'What?' }]);
     const unknown = toSpecialist('x', { model: 'bytes' }, () => null);
     expect(await weighed(unknown, long, countOwn)).toBe(unknown);
   });

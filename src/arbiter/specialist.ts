@@ -4,7 +4,7 @@ import { chatFor, type Member } from '../contracts/member.ts';
 import type { ModelDescriptor } from '../contracts/model.ts';
 import type { StrategyRequest } from '../contracts/strategy.ts';
 import type { SpecialistConfig } from './arbiter-config.ts';
-import { fitMessages, isSystem } from './context-fit.ts';
+import { fitMessages, isSystem, messageTokens } from './context-fit.ts';
 import { tokenRatio, type CountOwnTokens } from './own-tokens.ts';
 import { chunkPrompt } from './prompts/chunk.ts';
 import { estimateTokens } from './prompts/estimate.ts';
@@ -119,7 +119,10 @@ export function consultation(
 
 /** The call of the one who answers in the run's name: the request itself, with the specialist's settings. */
 export function authorship(request: ChatInput, specialist: Specialist, context: string): StrategyRequest<'chat'> {
-  const messages = fitMessages(withContext(request.messages, context), { maxTokens: promptLimit(specialist) });
+  const limit = promptLimit(specialist);
+  // It comes with the system message, which always stays.
+  const known = startThatFits(context.trim(), limit - request.messages.reduce((sum, one) => sum + messageTokens(one), 0));
+  const messages = fitMessages(withContext(request.messages, known), { maxTokens: limit });
   return chatFor({ ...request, messages }, specialist.member);
 }
 
