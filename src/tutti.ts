@@ -484,7 +484,10 @@ export class Tutti implements AsyncDisposable {
 
   // --- Life -------------------------------------------------------------------------------------------------------------
 
-  /** Reads the config again; when it is good, swaps to it. What was changed while running lies over it. Errors: those of the config. */
+  /**
+   * Reads the config again; when it is good, swaps to it. What was changed while running lies over it. `changed` are sections;
+   * `waiting` are keys that were read at the start, so that only a restart makes them count. Errors: those of the config.
+   */
   reload(): Promise<{ readonly changed: readonly string[]; readonly waiting: readonly string[] }> {
     return this.#system.reload();
   }

@@ -141,6 +141,9 @@ it('reads the config again at SIGHUP, and keeps the old one when the new one is 
   await configure(workspace, { backends: {}, aliases: { mate: 'embedded:base' } });
   server.signal('SIGHUP');
   await server.says(/^Config reloaded: aliases\.$/m);
+  await configure(workspace, { backends: {}, aliases: { mate: 'embedded:base' }, runs: { store_content: true } });
+  server.signal('SIGHUP');
+  await server.says(/^Config reloaded: runs\.\nOnly after a restart: runs\.$/m);
   await configure(workspace, { backends: {}, aliases: { auto: 'embedded:base' } });
   server.signal('SIGHUP');
   await server.says(/^The config was not reloaded, the old one stays:\n.*tutti\.yaml:1:\d+ aliases/m);

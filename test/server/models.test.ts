@@ -312,7 +312,7 @@ describe('the system', () => {
     });
     const { backends } = await json(harness.fetch('/api/backends'));
     expect(backends).toContainEqual({ id: 'fake', type: 'fake', residency: 'remote', state: 'up', models: 1, error: null });
-    expect(await json(harness.fetch('/api/config/reload', { method: 'POST' }))).toEqual({ changed: [] });
+    expect(await json(harness.fetch('/api/config/reload', { method: 'POST' }))).toEqual({ changed: [], waiting: [] });
   });
 
   it('counts for Prometheus', async () => {

@@ -93,7 +93,10 @@ async function shutDown(server: TuttiServer, tutti: Tutti, again: AbortSignal): 
 
 function reload(tutti: Tutti, { output }: CommandContext): void {
   tutti.reload().then(
-    ({ changed }) => output.note(changed.length === 0 ? 'The config did not change.' : `Config reloaded: ${changed.join(', ')}.`),
+    ({ changed, waiting }) => {
+      output.note(changed.length === 0 ? 'The config did not change.' : `Config reloaded: ${changed.join(', ')}.`);
+      if (waiting.length > 0) output.note(`Only after a restart: ${waiting.join(', ')}.`);
+    },
     (error: unknown) => output.note(`The config was not reloaded, the old one stays:\n${TuttiError.from(error).message}`),
   );
 }

@@ -138,11 +138,14 @@ export function listPlugins(call: Call): z.infer<typeof pluginList> {
   return { plugins: call.services.tutti.plugins.list() };
 }
 
-export const reloaded = z.strictObject({ changed: z.array(z.string()).describe('The sections that are different now.') });
+export const reloaded = z.strictObject({
+  changed: z.array(z.string()).describe('The sections that are different now.'),
+  waiting: z.array(z.string()).describe('Keys that were read when the server started: what they say now counts after a restart.'),
+});
 
 export async function reloadConfig(call: Call): Promise<z.infer<typeof reloaded>> {
-  const { changed } = await call.services.tutti.reload();
-  return { changed: [...changed] };
+  const { changed, waiting } = await call.services.tutti.reload();
+  return { changed: [...changed], waiting: [...waiting] };
 }
 
 export const countBody = z.strictObject({
