@@ -8,7 +8,7 @@ import { SILENT_LOGGER } from '../../src/contracts/logger.ts';
 import { systemClock } from '../../src/lib/clock.ts';
 import { collect } from '../../src/testing/collect.ts';
 import { makeGguf } from '../../src/testing/gguf-writer.ts';
-import { callOptions, openModel, user } from './fixtures.ts';
+import { callOptions, ENDLESS, openModel, user } from './fixtures.ts';
 
 const NAMES = ['nano', 'mini-a', 'base', 'tools'];
 let folder: string;
@@ -61,6 +61,21 @@ it('keeps them all in one process, which ends with the last of them', async () =
   expect((await collect(second.call('chat', { messages: [user('Hi')] }, callOptions()))).text).toBe('mini-a');
   await Promise.all([second, ...others].map((model) => model[Symbol.asyncDispose]()));
   expect(() => process.kill(first.pid ?? 0, 0)).toThrow(/ESRCH/);
+});
+
+it('ends an answer that repeats itself long before its context is full', async () => {
+  const endless = await mkdtemp(join(tmpdir(), 'tutti-embedded-'));
+  await makeGguf(join(endless, 'nano.gguf'), { name: 'nano', ...ENDLESS, contextLength: 1024 });
+  await using other = await embeddedBackend.create(embeddedBackend.config.parse({ models_dir: endless }), {
+    id: 'embedded',
+    dataDir: endless,
+    log: SILENT_LOGGER,
+    clock: systemClock,
+  });
+  await using model = await openModel(other, 'nano');
+  const { finish, usage } = await collect(model.call('chat', { messages: [user('Hi')] }, callOptions()));
+  expect([finish, usage?.outputTokens]).toEqual(['length', 256]);
+  await rm(endless, { recursive: true });
 });
 
 it('settles `closed` of all of them when their process dies, and starts another', async () => {

@@ -61,9 +61,13 @@ beforeAll(async () => {
       },
       random: { layers: 2, contextLength: 2048 },
       looped: { ...ENDLESS, contextLength: 256 },
+      short: ENDLESS,
       opener: { chatTemplate: THINKING_TEMPLATE + "{{- '<|assistant|>' -}}", script: ['x'] },
     },
-    { shared_runner: true, models: { random: { capabilities: ['text_generation', 'embedding'] } } },
+    {
+      shared_runner: true,
+      models: { random: { capabilities: ['text_generation', 'embedding'] }, short: { max_tokens: 2 } },
+    },
   );
 });
 afterAll(async () => {
@@ -85,6 +89,11 @@ describe('an answer', () => {
   it('ends at max_tokens with the reason length', async () => {
     const { text, finish, usage } = await chat('count', { max_tokens: 3 });
     expect([text, finish, usage?.outputTokens]).toEqual(['123', 'length', 3]);
+  });
+
+  it('ends at the `max_tokens` of the settings, unless the call names its own', async () => {
+    expect([(await chat('short', {})).text, (await chat('short', {})).finish]).toEqual(['tick tock', 'length']);
+    expect((await chat('short', { max_tokens: 3 })).text).toBe('tick tocktick');
   });
 
   it('ends before a stop sequence that reaches over tokens', async () => {

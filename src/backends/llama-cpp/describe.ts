@@ -106,6 +106,7 @@ export function samplingOf(facts: ModelFacts, config: LlamaCppConfig, { settings
     topP: settings.top_p ?? config.top_p ?? file('top_p', 0.95),
     topK: settings.top_k ?? config.top_k ?? file('top_k', 40),
     minP: settings.min_p ?? config.min_p ?? file('min_p', 0.05),
+    maxTokens: settings.max_tokens ?? config.max_tokens ?? null,
   };
 }
 

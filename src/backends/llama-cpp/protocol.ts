@@ -30,6 +30,8 @@ export interface Sampling {
   readonly topP: number;
   readonly topK: number;
   readonly minP: number;
+  /** Of an answer; null: what the context has room for. */
+  readonly maxTokens: number | null;
 }
 
 export interface LoadRequest {

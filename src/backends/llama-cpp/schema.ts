@@ -36,6 +36,11 @@ const shared = {
   temperature: z.number().min(0).max(2).optional().describe('For calls that name none. Default: the file’s, else 0.8.'),
   top_p: z.number().gt(0).max(1).optional().describe('For calls that name none. Default: the file’s, else 0.95.'),
   top_k: z.int().min(0).optional().describe('For calls that name none; 0: all tokens. Default: the file’s, else 40.'),
+  max_tokens: z
+    .int()
+    .min(1)
+    .optional()
+    .describe('Of an answer, for calls that name none. Default: what the context has room for.'),
   min_p: z.number().min(0).max(1).optional().describe('For calls that name none. Default: the file’s, else 0.05.'),
 };
 
@@ -107,6 +112,9 @@ const EMBEDDED_MODELS = {
   tools: { capabilities: ['tool_calling'] },
 };
 
+/** Tokens, more than twice what their skills need: outside of these a tiny model may repeat itself without end. */
+const LONGEST_EMBEDDED_ANSWER = 256;
+
 /** The package's own tiny models: all in one process, and never counted in `pool.max_loaded_models`. */
 export const embeddedBackend: BackendDefinition<EmbeddedConfig> = {
   type: 'embedded',
@@ -120,6 +128,7 @@ export const embeddedBackend: BackendDefinition<EmbeddedConfig> = {
         shared_runner: true,
         gpu: false,
         temperature: 0, // their skills have one right answer
+        max_tokens: LONGEST_EMBEDDED_ANSWER,
         models: EMBEDDED_MODELS,
       },
       context,

@@ -74,7 +74,7 @@ export class Generation implements Disposable {
     this.#parts = parts;
     this.#options = options;
     this.prompt = options.prompt;
-    this.#maxTokens = input.max_completion_tokens ?? input.max_tokens ?? Number.POSITIVE_INFINITY;
+    this.#maxTokens = input.max_completion_tokens ?? input.max_tokens ?? options.sampling.maxTokens ?? Number.POSITIVE_INFINITY;
     this.#reader = new OutputReader(options.reader);
     this.#top = input.top_logprobs ?? 0;
     const config = samplerConfig(parts.vocabulary, options);
