@@ -26,10 +26,13 @@ export class Decision {
     const { policy } = options.routing;
     // Who is in a hurry is not served by a balance.
     this.#policy = request.policy ?? (policy === 'balanced' && task.requiresSpeed ? 'performance' : policy);
+    const localOnly = options.routing.privacy === 'local_only';
     this.selection = new Selection({
       operation: request.operation,
       task,
-      localOnly: options.routing.privacy === 'local_only',
+      localOnly,
+      canDescribe:
+        task.hasImages && options.directory.withCapability('vision').some((model) => !localOnly || this.#isHere(model)),
       isHere: (model) => this.#isHere(model),
       blocked: (model) => options.breakers.check(model.id, model.backend),
     });

@@ -320,6 +320,26 @@ describe('what is left out', () => {
     messages: [{ role: 'user', content: [{ type: 'image_url', image_url: { url: 'data:image/png;base64,AA==' } }] }],
   };
 
+  it('is not who cannot see, when nobody else is meant and somebody can describe', () => {
+    const models = {
+      'a:plain': {},
+      'a:coder': { capabilities: ['code_generation'] },
+      'a:embed': { capabilities: ['embedding'] },
+    };
+    const eyes = { 'b:eyes': { capabilities: ['text_generation', 'vision'] } };
+    const aliases = { blind: ['a:embed', 'a:plain'], mixed: ['a:plain', 'b:eyes'] };
+    const { router } = worldOf({ models: { ...models, ...eyes }, aliases });
+    const blind = router.route(request('blind', { input: image }));
+    expect(blind.candidates).toMatchObject([
+      { model: 'a:plain', reason: expect.stringContaining('images are described for it') },
+    ]);
+    expect(blind.excluded.map(({ model }) => model)).toEqual(['a:embed']);
+    expect(route(router, 'code_generation', { input: image })).toEqual(['a:coder']);
+    expect(route(router, 'mixed', { input: image })).toEqual(['b:eyes']);
+    const { router: dark } = worldOf({ models, aliases: { blind: ['a:plain'] } });
+    expect(errorOf(() => route(dark, 'blind', { input: image })).code).toBe('unsupported_input');
+  });
+
   it('is nothing that a model might be able to do of which nobody has said what it can', () => {
     const { router } = worldOf({
       models: { 'a:plain': {} },

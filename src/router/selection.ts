@@ -60,6 +60,8 @@ export interface Checks {
   readonly operation: string;
   readonly task: TaskFeatures;
   readonly localOnly: boolean;
+  /** Whether a model can say in words what images show: then those that cannot see are better than none. */
+  readonly canDescribe: boolean;
   isHere(model: ModelDescriptor): boolean;
   blocked(model: ModelDescriptor): Blocked | null;
 }
@@ -70,6 +72,8 @@ export class Selection {
   readonly #candidates: RouteCandidate[] = [];
   readonly #excluded: Exclusion[] = [];
   readonly #blocked: { readonly option: Option; readonly blocked: Blocked }[] = [];
+  /** Left out for nothing but the images. */
+  readonly #blind: Option[] = [];
 
   constructor(checks: Checks) {
     this.#checks = checks;
@@ -99,6 +103,7 @@ export class Selection {
     const obstacle = this.#obstacle(option);
     if (obstacle !== null) {
       this.exclude({ model: id, ...obstacle });
+      if (obstacle === NO_VISION && this.#checks.canDescribe && this.#couldRead(option)) this.#blind.push(option);
       return false;
     }
     const blocked = this.#checks.blocked(option.model);
@@ -117,7 +122,8 @@ export class Selection {
 
   /**
    * The candidates in the order of the offers. Models whose circuit is open are left out, but when only such are left the
-   * one that may be tried soonest comes first: better than to fail blindly.
+   * one that may be tried soonest comes first: better than to fail blindly. When there are none of these either, those come that
+   * need the images described.
    */
   result(): { candidates: readonly RouteCandidate[]; excluded: readonly Exclusion[] } {
     if (this.#candidates.length > 0) {
@@ -128,6 +134,7 @@ export class Selection {
       }));
       return { candidates: this.#candidates, excluded: [...this.#excluded, ...blocked].slice(0, MAX_EXCLUDED) };
     }
+    if (this.#blocked.length === 0 && this.#blind.length > 0) return this.#blindOnes();
     const leastBad = this.#blocked.toSorted((a, b) => a.blocked.retryAt - b.blocked.retryAt).slice(0, MAX_CANDIDATES);
     return {
       candidates: leastBad.map(({ option, blocked }) => ({
@@ -137,6 +144,24 @@ export class Selection {
       })),
       excluded: this.#excluded,
     };
+  }
+
+  #blindOnes(): { candidates: readonly RouteCandidate[]; excluded: readonly Exclusion[] } {
+    const blind = new Set(this.#blind.map(({ model }) => model.id));
+    return {
+      candidates: this.#blind.slice(0, MAX_CANDIDATES).map(({ model, score, reason }) => ({
+        model: model.id,
+        score,
+        reason: `${reason()}; images are described for it`,
+      })),
+      excluded: this.#excluded.filter(({ model }) => !blind.has(model)),
+    };
+  }
+
+  /** Whether there is nothing in the way but the images. */
+  #couldRead({ model }: Option): boolean {
+    const { operation, task } = this.#checks;
+    return unfit(model, operation, { ...task, hasImages: false }) === null && this.#checks.blocked(model) === null;
   }
 
   #obstacle(option: Option): Omit<Exclusion, 'model'> | null {

@@ -13,7 +13,7 @@ import { createTutti, type Tutti, type TuttiOptions } from '../../src/tutti.ts';
 const image = { type: 'image', url: 'data:image/png;base64,iVBORw0KGgo=' } as const;
 const input = [{ type: 'text', text: 'What is it?' } as const, image];
 const seeing = { answer: 'a red bus', descriptor: { capabilities: ['text_generation', 'vision'] } };
-const aliases = { eyes: ['slow:eyes'] };
+const aliases = { eyes: ['slow:eyes'], talk: ['slow:talk'] };
 
 /** A remote backend that lists its models, or fails to, when it is told to. */
 class SlowToList extends FakeBackend {
@@ -72,6 +72,8 @@ describe('right after the start', () => {
     at.slow.tell();
     expect((await running).text).toBe('It is a bus.');
     expect(at.slow.calls.map(({ model }) => model)).toEqual(['eyes', 'talk']);
+    expect((await at.tutti.run({ model: 'talk', input })).text).toBe('It is a bus.');
+    expect(at.slow.calls.map(({ model }) => model)).toEqual(['eyes', 'talk', 'eyes', 'talk']);
   });
 
   it('a member that is a capability waits for the models that have it', async () => {
