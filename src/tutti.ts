@@ -38,6 +38,7 @@ import {
 } from './composition/assistants.ts';
 import { Conversations, type LedConversation } from './composition/conversations.ts';
 import type { Backends } from './composition/backends.ts';
+import { callOf } from './composition/call-of.ts';
 import { toChatInput } from './composition/chat-request.ts';
 import type { TuttiConfig } from './composition/config-schema.ts';
 import { cpuMeter, findGpus, systemMemory } from './composition/devices.ts';
@@ -506,16 +507,3 @@ export class Tutti implements AsyncDisposable {
 export type BatchResult =
   | { readonly index: number; readonly answer: Answer; readonly error?: undefined }
   | { readonly index: number; readonly error: TuttiError; readonly answer?: undefined };
-
-/** What a request says beside its input. */
-function callOf(request: RunRequest): CallRequest {
-  const {
-    input: _input,
-    parameters: _parameters,
-    tools: _tools,
-    toolChoice: _toolChoice,
-    responseFormat: _responseFormat,
-    ...call
-  } = request;
-  return call;
-}

@@ -1,6 +1,7 @@
 /** From what a caller of the library writes to the input of a `chat` call. */
+import { fileURLToPath } from 'node:url';
 import { chatInput, chatSettings, type ChatInput, type ChatMessage, type ContentPart } from '../contracts/chat.ts';
-import type { InputPart, Parameters, RunInput, RunRequest } from '../contracts/library.ts';
+import type { InputPart, MediaSource, Parameters, RunInput, RunRequest } from '../contracts/library.ts';
 import { TuttiError } from '../errors/error.ts';
 import { formatPath, plainIssues } from '../config/issues.ts';
 import { toContentPart, type MediaAccess } from './media.ts';
@@ -8,9 +9,10 @@ import { toContentPart, type MediaAccess } from './media.ts';
 /** Errors: `invalid_request` with the field's path, and those of reading media. */
 export async function toChatInput(request: RunRequest, access: MediaAccess): Promise<ChatInput> {
   const { known, extra } = splitParameters(request.parameters ?? {});
+  const reading = { ...access, signal: request.signal ?? access.signal };
   const candidate = {
     ...known,
-    messages: await toMessages(request.input, { ...access, signal: request.signal ?? access.signal }),
+    messages: await withImages(await toMessages(request.input, reading), request.images ?? [], reading),
     ...(request.tools !== undefined && { tools: [...request.tools] }),
     ...(request.toolChoice !== undefined && { tool_choice: request.toolChoice }),
     ...(request.responseFormat !== undefined && { response_format: request.responseFormat }),
@@ -37,6 +39,33 @@ async function toMessages(input: RunInput, access: MediaAccess): Promise<ChatMes
   for (const [i, part] of (input as readonly InputPart[]).entries())
     content.push(await toContentPart(part, access, `input[${i}]`));
   return [{ role: 'user', content }];
+}
+
+/** The conversation with these images in its last question. */
+async function withImages(
+  messages: ChatMessage[],
+  images: NonNullable<RunRequest['images']>,
+  access: MediaAccess,
+): Promise<ChatMessage[]> {
+  if (images.length === 0) return messages;
+  const at = messages.findLastIndex(({ role }) => role === 'user');
+  const question = messages[at];
+  if (question?.role !== 'user') {
+    throw new TuttiError('invalid_request', 'images go with a question, and no message is a user’s.', { param: 'images' });
+  }
+  const { content } = question;
+  const parts: ContentPart[] = typeof content === 'string' ? [{ type: 'text', text: content }] : [...content];
+  for (const [i, image] of images.entries())
+    parts.push(await toContentPart({ type: 'image', ...sourceOf(image) }, access, `images[${i}]`));
+  return messages.with(at, { ...question, content: parts });
+}
+
+function sourceOf(image: string | Uint8Array | MediaSource): MediaSource {
+  if (typeof image === 'string') {
+    if (/^(?:https?|data):/i.test(image)) return { url: image };
+    return { path: image.startsWith('file:') ? fileURLToPath(image) : image };
+  }
+  return image instanceof Uint8Array ? { data: image } : image;
 }
 
 function isMessages(input: readonly unknown[]): input is readonly ChatMessage[] {

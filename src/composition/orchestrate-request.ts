@@ -19,15 +19,24 @@ const CALL_KEYS: ReadonlySet<string> = new Set<keyof RunRequest>([
   'requiresSpeed',
   'requestedBy',
   'overrides',
+  'images',
+  'availableTools',
+  'webSearchQuery',
+  'workflow',
 ]);
+/** What a call may change of a configured orchestration; beside a strategy these are the strategy's own. */
+const CHANGED_KEYS: ReadonlySet<string> = new Set<keyof RunRequest>(['members', 'timeouts', 'budget']);
 /** Names that strategies have, too: which values of them are the call's. An arbiter's own tools are names. */
 const SHARED_KEYS: Readonly<Record<string, (value: unknown) => boolean>> = {
   tools: (value) => !Array.isArray(value) || value.some((tool) => typeof tool !== 'string'),
   confidence: (value) => typeof value === 'boolean',
   steps: (value) => typeof value === 'boolean',
+  context: (value) => typeof value === 'string',
+  verification: (value) => typeof value === 'boolean',
 };
 
-function isCallKey(key: string, value: unknown): boolean {
+function isCallKey(key: string, value: unknown, isNamed: boolean): boolean {
+  if (isNamed && CHANGED_KEYS.has(key)) return true;
   return Object.hasOwn(SHARED_KEYS, key) ? (SHARED_KEYS[key]?.(value) ?? false) : CALL_KEYS.has(key);
 }
 
@@ -40,15 +49,14 @@ export interface OrchestrateCall {
 /** Errors: `invalid_request` when neither a strategy nor an orchestration is named, or both. */
 export function toOrchestrateCall(given: OrchestrateRequest): OrchestrateCall {
   const { strategy, orchestration, ...rest } = given;
-  const own = Object.fromEntries(Object.entries(rest).filter(([key, value]) => !isCallKey(key, value) && value !== undefined));
-  const request = Object.fromEntries(
-    Object.entries(rest).filter(([key, value]) => isCallKey(key, value)),
-  ) as unknown as RunRequest; // `input` is in it
+  const isCalls = ([key, value]: [string, unknown]): boolean => isCallKey(key, value, orchestration !== undefined);
+  const own = Object.fromEntries(Object.entries(rest).filter((entry) => !isCalls(entry) && entry[1] !== undefined));
+  const request = Object.fromEntries(Object.entries(rest).filter(isCalls)) as unknown as RunRequest; // `input` is in it
   if (orchestration !== undefined) {
     if (strategy !== undefined) {
       throw new TuttiError('invalid_request', 'Give either `strategy` or `orchestration`, not both.', { param: 'orchestration' });
     }
-    refuse(own, 'the orchestration has its own; give `overrides` for what one call may change');
+    refuse(own, 'the orchestration has its own');
     return { request: { ...request, model: orchestration }, orchestration: null };
   }
   if (strategy === undefined) {

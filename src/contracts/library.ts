@@ -67,9 +67,14 @@ export interface CallRequest {
   readonly steps?: boolean;
 }
 
-/** What `run` and `stream` take. */
-export interface RunRequest extends CallRequest {
+/**
+ * What `run` and `stream` take. What the call changes of the orchestration that answers it (`members`, `context`, `verification`,
+ * `timeouts`, `workflow` …) stands beside the input; `overrides` is the same as one object.
+ */
+export interface RunRequest extends CallRequest, CallOverrides {
   readonly input: RunInput;
+  /** Shown with the question: paths, URLs (`https:`, `data:`), bytes, or sources of them. */
+  readonly images?: readonly (string | Uint8Array | MediaSource)[];
   readonly parameters?: Parameters;
   readonly tools?: readonly ToolDefinition[];
   readonly toolChoice?: ToolChoice;
@@ -80,13 +85,20 @@ export interface RunRequest extends CallRequest {
  * What `orchestrate` takes beside what `run` does: a strategy with the keys of its config, in camelCase or as in the file
  * (`confidenceThreshold`, `numModels`), units as there; or a policy, to choose one model.
  */
-export type OrchestrateRequest = Omit<RunRequest, 'model' | 'tools' | 'confidence' | 'steps'> & {
+export type OrchestrateRequest = Omit<
+  RunRequest,
+  'model' | 'tools' | 'confidence' | 'steps' | 'members' | 'timeouts' | 'budget' | 'context' | 'verification'
+> & {
   /** As in `run`; names are an arbiter's own tools. */
   readonly tools?: readonly ToolDefinition[] | readonly string[];
   /** As in `run`; a word is the strategy's. */
   readonly confidence?: boolean | string;
   /** As in `run`; a list is a workflow's. */
   readonly steps?: boolean | readonly unknown[];
+  /** As in `run`; a list is the strategy's. */
+  readonly context?: string | readonly unknown[];
+  /** As in `run`; a model is the strategy's. */
+  readonly verification?: boolean | string | object;
   /** The name of a configured orchestration; nothing else of a strategy is given then. */
   readonly orchestration?: string;
   /** `handoff`, `consensus` …, or a policy: `performance`, `accuracy`, `cost`, `balanced`. */

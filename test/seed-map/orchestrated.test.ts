@@ -73,7 +73,7 @@ describe('several models', () => {
     await using harness = await startServer({ fake: { models }, tutti: { orchestrations: { crew } } });
     const whole = await harness.tutti.run({ model: 'crew', input: 'Build it.' });
     expect([whole.text, Object.keys(whole.modelResults)]).toEqual(['manual', crew.steps]);
-    const some = await harness.tutti.run({ model: 'crew', input: 'Build it.', overrides: { workflow: ['research', 'code'] } });
+    const some = await harness.tutti.run({ model: 'crew', input: 'Build it.', workflow: ['research', 'code'] });
     expect([some.text, Object.keys(some.modelResults)]).toEqual(['work', ['research', 'code']]);
     const body = chat({ model: 'crew', tutti: { workflow: ['code'] } });
     expect((await call(harness, 'POST', '/v1/chat/completions', body)).body).toMatchObject({

@@ -72,12 +72,10 @@ describe('phased', () => {
 
   row('tools=["kimi_k2","vision"]', async () => {
     await using harness = await start();
-    await harness.tutti.run({ model: 'careful', input: '40 + 2?', overrides: { members: ['fake:spare'] } });
+    await harness.tutti.run({ model: 'careful', input: '40 + 2?', members: ['fake:spare'] });
     await complete(harness, { members: ['fake:spare', 'fake:eyes'] }, [{ type: 'text', text: 'What?' }, IMAGE]);
     expect(called(harness)).toEqual(['spare', 'eyes', 'spare']);
-    expect(await codeOf(harness.tutti.run({ model: 'careful', input: 'x', overrides: { members: ['nobody'] } }))).toBe(
-      'unknown_member',
-    );
+    expect(await codeOf(harness.tutti.run({ model: 'careful', input: 'x', members: ['nobody'] }))).toBe('unknown_member');
   });
 
   row('available_tools', async () => {
@@ -86,7 +84,7 @@ describe('phased', () => {
     const { conflicts } = await harness.tutti.run({
       model: 'careful',
       input: 'Plan it.',
-      overrides: { availableTools: ['search'] },
+      availableTools: ['search'],
       tools: [
         { type: 'function', function: { name: 'browser' } },
         { type: 'function', function: { name: 'search' } },
@@ -102,12 +100,14 @@ describe('phased', () => {
 
   row('context, screenshot, web_search_query', async () => {
     await using harness = await start();
-    const input = [
-      { type: 'text', text: 'What is it?' },
-      { type: 'image', data: PNG },
-    ] as const;
-    const overrides = { context: 'It is Friday.', webSearchQuery: 'cars' };
-    await harness.tutti.run({ model: 'careful', input, overrides });
+    const images = [`data:image/png;base64,${PNG}`];
+    await harness.tutti.run({
+      model: 'careful',
+      input: 'What is it?',
+      images,
+      context: 'It is Friday.',
+      webSearchQuery: 'cars',
+    });
     const wanted = ['It is Friday.', 'A red car.', 'Cars have four wheels.'];
     for (const text of wanted) expect(asked(harness, 'thinker')).toContain(text);
     expect(asked(harness, 'web')).toContain('cars');
@@ -121,7 +121,7 @@ describe('phased', () => {
 
   row('enable_verification per call', async () => {
     await using harness = await start();
-    await harness.tutti.run({ model: 'careful', input: '40 + 2?', overrides: { verification: false } });
+    await harness.tutti.run({ model: 'careful', input: '40 + 2?', verification: false });
     await complete(harness, { verification: false });
     expect(called(harness)).toEqual(['thinker', 'thinker']);
     await complete(harness, { verification: true });
