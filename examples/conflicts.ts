@@ -34,7 +34,7 @@ await tutti.settled(); // until Ollama has told what its models can do
 
 const image = { type: 'image', url: 'data:image/png;base64,iVBORw0KGgo=' } as const;
 const input = [{ type: 'text', text: 'What next?' } as const, image];
-const { conflicts, confidence, review } = await tutti.run({ model: 'careful', input, overrides: { availableTools: ['click'] } });
+const { conflicts, confidence, review } = await tutti.run({ model: 'careful', input, availableTools: ['click'] });
 for (const { kind, members, message } of conflicts) console.log(`${kind} (${members.join(', ')}): ${message}`);
 console.log(`confidence ${confidence?.score}: ${confidence?.adjustments?.map(({ rule }) => rule).join(', ')}`);
 if (review !== 'none') console.log(`a person should look at it: ${review}`);

@@ -34,7 +34,8 @@ const { text, runId } = await tutti.run({
     { type: 'text', text: 'Extract the contacts.' },
     { type: 'image', url: 'data:image/png;base64,iVBORw0KGgo=' },
   ],
-  overrides: { context: 'Earlier attempts failed.', webSearchQuery: 'what to do about CAPTCHAs' },
+  context: 'Earlier attempts failed.',
+  webSearchQuery: 'what to do about CAPTCHAs',
 });
 const [seen, found] = tutti.runs.get(runId)?.steps.filter(({ name }) => name.startsWith('context.')) ?? [];
 console.log(`${text}\n${seen?.name}: ${seen?.status}, ${found?.name}: ${found?.status}`);

@@ -30,7 +30,7 @@ const { modelResults, text, conflicts } = await tutti.run({
     { type: 'text', text: 'What is the state of this page, and what should be done?' },
     { type: 'image', data, mediaType: 'image/png' },
   ],
-  overrides: { availableTools: ['playwright_click', 'playwright_fill'] },
+  availableTools: ['playwright_click', 'playwright_fill'],
 });
 console.log(`seen: ${String(modelResults['context.vision']?.content)}\nplan: ${text}\nconflicts: ${conflicts.length}`);
 
