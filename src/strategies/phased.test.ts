@@ -188,6 +188,13 @@ describe('the reasoning of phased', () => {
     expect((await running).error?.message).toContain('0.05 s');
   });
 
+  it('refuses a time limit of a phase that there is not, and names those there are', async () => {
+    const { error, calls } = await ask({}, {}, { overrides: { timeouts: { reasoning: 50, verifcation: 5 } } });
+    expect(error).toMatchObject({ code: 'invalid_request', param: 'timeouts.verifcation' });
+    expect(error?.message).toMatch(/"verifcation".*: context, reasoning, verification/);
+    expect(calls).toEqual([]);
+  });
+
   it('streams where nothing can take its place, so that its failure after content is the run’s', async () => {
     const half = { text: 'half', ...ill };
     for (const own of [{ verification: undefined }, { on_reject: 'keep' }]) {

@@ -20,7 +20,7 @@ export interface Plan {
 
 /**
  * The config with what the call changes of it. Errors: `unknown_member` when nobody is left for the reasoning; `invalid_request`
- * when a verification is asked for and there is no verifier.
+ * when a verification is asked for and there is no verifier, and for time limits of phases that there are not.
  */
 export function planOf({ config, overrides }: Pick<StrategyContext<PhasedConfig>, 'config' | 'overrides'>): Plan {
   const { members, timeouts = {} } = overrides;
@@ -31,12 +31,21 @@ export function planOf({ config, overrides }: Pick<StrategyContext<PhasedConfig>
     throw new TuttiError('unknown_member', '`members` leaves nobody for the reasoning.', { param: 'members' });
   }
   const limit = (phase: Phase): number => timeouts[phase] ?? config.timeouts[phase] * 1000;
+  const limits = { context: limit('context'), reasoning: limit('reasoning'), verification: limit('verification') };
+  checkPhases(timeouts, Object.keys(limits));
   return {
     branches: branches.filter(({ source }) => takesPart(source, members) || members?.includes(source.capability ?? '') === true),
     reasoning,
     verifier: verifierOf(config, overrides),
-    limits: { context: limit('context'), reasoning: limit('reasoning'), verification: limit('verification') },
+    limits,
   };
+}
+
+function checkPhases(timeouts: Readonly<Record<string, number>>, phases: readonly string[]): void {
+  const unknown = Object.keys(timeouts).find((phase) => !phases.includes(phase));
+  if (unknown === undefined) return;
+  const message = `\`timeouts\` has ${JSON.stringify(unknown)}, which is no phase; there are: ${phases.join(', ')}.`;
+  throw new TuttiError('invalid_request', message, { param: `timeouts.${unknown}` });
 }
 
 function takesPart(member: Member, members: readonly string[] | undefined): boolean {
