@@ -212,6 +212,26 @@ describe('what would take too much of a runner is refused', () => {
     expect(() => grammarOf(values(2001))).toThrow(refusal);
   });
 
+  it('thousands of ways to go on, however they come about', () => {
+    const optional = (length: number): JsonSchema =>
+      object(Object.fromEntries(Array.from({ length }, (_, i) => [`p${i}`, true])));
+    expect(() => grammarOf(optional(900))).not.toThrow();
+    expect(() => grammarOf(optional(1100))).toThrow(refusal);
+    const many = optional(5000);
+    expect(() => grammarOf({ ...many, required: Object.keys(many['properties'] as object) })).not.toThrow();
+    const twice = (levels: number): JsonSchema => ({
+      $ref: '#/$defs/d0',
+      $defs: Object.fromEntries(
+        Array.from({ length: levels + 1 }, (_, i) => {
+          const next = { $ref: `#/$defs/d${i + 1}` };
+          return [`d${i}`, i === levels ? { type: 'null' } : { anyOf: [next, next] }];
+        }),
+      ),
+    });
+    expect(() => grammarOf(twice(10))).not.toThrow();
+    expect(() => grammarOf(twice(30))).toThrow(expect.objectContaining({ code: 'invalid_schema', param: 'schema' }));
+  });
+
   it('a reference that is no address', () => {
     expect(() => grammarOf({ $ref: '#/%' })).toThrow(refusal);
   });

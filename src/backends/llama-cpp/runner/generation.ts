@@ -14,6 +14,7 @@ import {
   newSampler,
   type Llama,
   type NativeContext,
+  type NativeGrammar,
   type NativeGrammarState,
   type NativeModel,
   type NativeSampler,
@@ -79,7 +80,7 @@ export class Generation implements Disposable {
     this.#top = input.top_logprobs ?? 0;
     const config = samplerConfig(parts.vocabulary, options);
     const { llama, model, context, vocabulary } = parts;
-    const grammar = options.grammar === null ? null : newGrammar(llama, options.grammar);
+    const grammar = options.grammar === null ? null : grammarOf(llama, options.grammar, input);
     if (grammar !== null) {
       this.#grammar = newGrammarState(llama, model, grammar);
       this.#constrained = newSampler(llama, model, { ...config, grammarEvaluationState: this.#grammar });
@@ -298,4 +299,18 @@ function samplerConfig(vocabulary: Vocabulary, { input, sampling, banned }: Gene
       tokenBiasValues: Float32Array.from(biases.values()),
     }),
   };
+}
+
+/** Whoever sent a schema need not know that it became a grammar. */
+function grammarOf(llama: Llama, gbnf: string, { response_format: format }: ChatInput): NativeGrammar {
+  try {
+    return newGrammar(llama, gbnf);
+  } catch (cause) {
+    if (format?.type === 'grammar') throw cause;
+    throw new TuttiError(
+      'invalid_schema',
+      'The schema cannot be enforced while the answer is written: it leads back to itself before anything is written, or repeats something too often.',
+      { cause, param: format?.type === 'json_schema' ? 'response_format' : 'tools' },
+    );
+  }
 }

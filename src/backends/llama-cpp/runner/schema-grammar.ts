@@ -55,6 +55,10 @@ const BY_TYPE: Readonly<Record<string, readonly string[]>> = {
 export class GrammarBuilder {
   readonly #rules = new Map<string, string>(Object.entries(BASE));
   readonly #refs = new Map<string, string>();
+  /** How many ways a rule can begin: one where nothing is said. */
+  readonly #starts = new Map<string, number>();
+  /** Where the schema stands in the request. */
+  #place = '';
   #document: JsonSchema = {};
   #count = 0;
   #depth = 0;
@@ -69,16 +73,21 @@ export class GrammarBuilder {
   }
 
   sequence(items: readonly string[]): string {
-    return this.#rule(items.join(' '));
+    return this.#rule(items.join(' '), this.#startsOf(items[0]));
   }
 
   oneOf(items: readonly string[]): string {
-    return items.length === 1 ? (items[0] ?? '') : this.#rule(items.join(' | '));
+    if (items.length === 1) return items[0] ?? '';
+    return this.#rule(
+      items.join(' | '),
+      items.reduce((sum, item) => sum + this.#startsOf(item), 0),
+    );
   }
 
   /** The rule of a schema. `path` names it in errors. */
   schema(schema: JsonSchema, path: string): string {
     this.#document = schema;
+    this.#place = path;
     this.#refs.clear();
     return this.#convert(schema, path);
   }
@@ -86,6 +95,7 @@ export class GrammarBuilder {
   /** FunctionGemma's arguments: keys without quotes, strings between `<escape>`. */
   gemmaObject(schema: JsonSchema, path: string): string {
     this.#document = schema;
+    this.#place = path;
     this.#refs.clear();
     const properties = object(schema['properties'] ?? {}, `${path}.properties`);
     const required = new Set(strings(schema['required'] ?? [], `${path}.required`));
@@ -116,10 +126,16 @@ export class GrammarBuilder {
     }
   }
 
-  #rule(body: string): string {
+  #rule(body: string, starts = 1): string {
+    if (starts > MOST_WAYS) throw refused(this.#place, `leaves more than ${MOST_WAYS} ways to go on at one place`);
     const name = `r${this.#count++}`;
     this.#rules.set(name, body);
+    if (starts > 1) this.#starts.set(name, starts);
     return name;
+  }
+
+  #startsOf(rule: string | undefined): number {
+    return (rule !== undefined && this.#starts.get(rule)) || 1;
   }
 
   #convert(schema: unknown, path: string): string {
@@ -217,7 +233,9 @@ export class GrammarBuilder {
       target = typeof target === 'object' && target !== null && Object.hasOwn(target, key) ? Reflect.get(target, key) : undefined;
     }
     if (target === undefined) throw refused(`${path}.$ref`, `points to nothing: ${ref}`);
-    this.#rules.set(name, this.#convert(target, ref));
+    const rule = this.#convert(target, ref);
+    this.#rules.set(name, rule);
+    this.#starts.set(name, this.#startsOf(rule));
     return name;
   }
 
@@ -256,8 +274,12 @@ export class GrammarBuilder {
     for (const { rule, required } of members.toReversed()) {
       const rest = after;
       const begun = this.sequence([rule, rest].filter(Boolean));
-      after = required ? this.sequence([comma, begun]) : this.#rule(`(${comma} ${begun})${rest === '' ? '?' : ` | ${rest}`}`);
-      fresh = required ? begun : this.#rule(fresh === '' ? `${begun}?` : `${begun} | ${fresh}`);
+      // With each that may be left out there is one more way to go on.
+      const ways = OPTIONAL_WEIGHT + this.#startsOf(rest);
+      after = required
+        ? this.sequence([comma, begun])
+        : this.#rule(`(${comma} ${begun})${rest === '' ? '?' : ` | ${rest}`}`, ways);
+      fresh = required ? begun : this.#rule(fresh === '' ? `${begun}?` : `${begun} | ${fresh}`, ways);
     }
     return fresh;
   }
@@ -343,6 +365,10 @@ function tighter(inclusive: Bound, exclusive: Bound, beyond: (a: bigint, b: bigi
 const MOST_LEVELS = 500;
 /** Each token is held against every value that still fits: 2,000 take about 0.2 s, and four times that for twice as many. */
 const MOST_VALUES = 2000;
+/** The same for alternatives of any kind. Those of references multiply: a schema of a few lines could have millions. */
+const MOST_WAYS = MOST_VALUES;
+/** A property that may be left out costs more than a value: each way goes through all before it. */
+const OPTIONAL_WEIGHT = 2;
 
 /** A step of a reference. What is no percent-encoding stands for itself. */
 function decoded(step: string): string {
