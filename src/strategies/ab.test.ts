@@ -79,6 +79,20 @@ describe('ab', () => {
     expect(none.error?.code).toBe('all_members_failed');
   });
 
+  it('takes an arm that says nothing for one that fails: with `fallback` the other is tried, else it shows', async () => {
+    const weights = { arms: [{ use: 'a' }, { use: 'b', weight: 1e-9 }] };
+    const answer = await run(weights, { members: { a: ' \n', b: 'from b' } });
+    expect([answer.text, answer.error, answer.calls.length]).toEqual([' \n', null, 1]);
+    const helped = await run({ ...weights, fallback: true }, { members: { a: ' \n', b: 'from b' } });
+    expect([helped.text, helped.decisions[1]?.data]).toMatchObject(['from b', { arm: 'b', afterFailure: true }]);
+    const { error, journal } = await run({ ...weights, fallback: true }, { members: { a: '', b: ' ' } });
+    expect(error?.details.members).toMatchObject([
+      { member: 'a', code: 'upstream_invalid', message: 'the answer was empty' },
+      { member: 'b', code: 'upstream_invalid' },
+    ]);
+    expect((await run({ ...weights, fallback: true }, { members: { a: 'from a' }, journal })).text).toBe('from a');
+  });
+
   it('takes the arm that the call names, also one without weight', async () => {
     const named = { arms: [{ use: 'a' }, { use: 'b', weight: 0, name: 'new' }] };
     expect((await run(named, { overrides: { members: ['new'] } })).text).toBe('from b');

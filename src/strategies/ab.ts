@@ -5,9 +5,10 @@
  */
 import { createHash } from 'node:crypto';
 import { z } from 'zod';
+import { EMPTY_ANSWER, fromFirstWord } from '../answers/first-word.ts';
 import type { ChatInput } from '../contracts/chat.ts';
 import { KEYLESS_PRINCIPALS } from '../contracts/principal.ts';
-import { isContent, type Part } from '../contracts/part.ts';
+import type { Part } from '../contracts/part.ts';
 import type { StrategyContext, StrategyDefinition } from '../contracts/strategy.ts';
 import { allMembersFailed, type FailedMember } from '../errors/members.ts';
 
@@ -31,7 +32,7 @@ const config = z
      * nobody. Without keys, `key` is nobody. Default `key`.
      */
     sticky: z.enum(['key', 'user', 'request', 'none']).default('key'),
-    /** Whether another arm answers when the chosen one fails. Default false: a failing arm should show. */
+    /** Whether another arm answers when the chosen one fails or says nothing. Default false: a failing arm should show. */
     fallback: z.boolean().default(false),
   })
   .superRefine(({ arms }, issues) => {
@@ -69,6 +70,7 @@ async function* run(context: StrategyContext<AbConfig>): AsyncGenerator<Part> {
   const order =
     named !== undefined && arms.every(({ weight }) => weight === 0) ? arms : rankArms(who ?? String(context.random()), arms);
   const failures: FailedMember[] = [];
+  const silent: string[] = [];
   for (const [i, arm] of order.entries()) {
     const name = armName(arm);
     context.report({
@@ -77,19 +79,24 @@ async function* run(context: StrategyContext<AbConfig>): AsyncGenerator<Part> {
       data: { arm: name, use: arm.use, sticky: who !== null, afterFailure: failures.length > 0 },
     });
     const optional = settings.fallback && i < order.length - 1;
+    const child = context.call(name, arm.use, context.request, { optional });
+    if (!settings.fallback) return yield* child;
     let said = false;
     try {
-      for await (const part of context.call(name, arm.use, context.request, { optional })) {
-        said ||= isContent(part);
+      for await (const part of fromFirstWord(child)) {
+        said = true;
         yield part;
       }
-      return;
+      if (said) return;
+      failures.push({ member: name, ...EMPTY_ANSWER });
+      silent.push(name);
     } catch (thrown) {
       const error = context.rethrow(thrown);
-      if (said || !settings.fallback) throw thrown;
+      if (said) throw thrown;
       failures.push({ member: name, ...error });
     }
   }
+  for (const name of silent) context.forget(name);
   throw allMembersFailed(failures);
 }
 

@@ -40,6 +40,35 @@ describe('fallback', () => {
     expect([text, error?.code]).toEqual(['half', 'upstream_error']);
   });
 
+  it.each(['', ' ', '\n\n'])('asks the next member when one says nothing but %j', async (nothing) => {
+    const { text, calls, decisions } = await runScripted(fallbackStrategy, config, {
+      members: { a: nothing, b: { text: nothing, finishReason: 'content_filter' }, c: ' from c' },
+    });
+    expect([text, calls.length]).toEqual([' from c', 3]);
+    expect(decisions.map(({ message }) => message)).toEqual([
+      'a is passed over: the answer was empty',
+      'b is passed over: the answer was empty',
+    ]);
+  });
+
+  it('takes a call of a tool for an answer', async () => {
+    const call = { id: 'c1', type: 'function', function: { name: 'add', arguments: '{}' } } as const;
+    const { toolCalls } = await runScripted(fallbackStrategy, config, { members: { a: { toolCalls: [call] }, b: 'b' } });
+    expect(toolCalls).toEqual([call]);
+  });
+
+  it('fails with every reason when nobody says anything, and asks all again when it is resumed', async () => {
+    const { error, journal } = await runScripted(fallbackStrategy, config, { members: { a: '', b: { error: ill }, c: ' ' } });
+    expect(error?.code).toBe('all_members_failed');
+    expect(error?.details.members).toEqual([
+      { member: 'a', code: 'upstream_invalid', message: 'the answer was empty' },
+      expect.objectContaining({ member: 'b', code: 'upstream_error' }),
+      { member: 'c', code: 'upstream_invalid', message: 'the answer was empty' },
+    ]);
+    const { text, calls } = await runScripted(fallbackStrategy, config, { members: { a: '', b: 'b', c: 'c' }, journal });
+    expect([text, calls.length]).toEqual(['b', 2]);
+  });
+
   it('asks only the members that the call names, in its order', async () => {
     const { calls } = await runScripted(fallbackStrategy, config, {
       members: { a: { error: ill }, b: 'b', c: { error: ill } },

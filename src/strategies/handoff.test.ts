@@ -101,6 +101,19 @@ describe('handoff', () => {
     const members = { small: { text: 'a', confidence: 0.6 }, middle: { text: 'b', confidence: 0.2 } };
     expect((await ask({}, { ...members, large: ill })).text).toBe('a');
     expect((await ask({}, { ...members, large: '' })).text).toBe('a');
+    expect((await ask({}, { ...members, large: ' \n' })).text).toBe('a');
+  });
+
+  it('fails with every reason when nobody says anything, and asks all again when it is resumed', async () => {
+    const { error, text, journal } = await ask({}, { small: '', middle: ill, large: ' ' });
+    expect([error?.code, text]).toEqual(['all_members_failed', '']);
+    expect(error?.details.members).toMatchObject([
+      { member: 'middle', code: 'upstream_error' },
+      { member: 'small', code: 'upstream_invalid', message: 'the answer was empty' },
+      { member: 'large', code: 'upstream_invalid' },
+    ]);
+    expect((await ask({}, { small: { text: '42', confidence: 1 } }, { journal })).text).toBe('42');
+    expect((await ask({ members: ['small'] }, { small: '' })).error?.code).toBe('all_members_failed');
   });
 
   it('streams the last member’s answer, so that its failure after content is the run’s', async () => {

@@ -7,18 +7,19 @@
  *
  * A member that failure assistance names after another has failed (`change_phase`) comes next.
  *
- * When the last member fails, or nobody comes after two that disagree, the surest answer so far is given; of equally sure ones the
- * latest. With `prefer: surest` the last member is judged like the others, and the surest of all is given.
+ * When the last member fails or says nothing, or nobody comes after two that disagree, the surest answer so far is given; of
+ * equally sure ones the latest. With `prefer: surest` the last member is judged like the others, and the surest of all is given.
  */
 import { readPick } from '../answers/choice.ts';
 import { adjust } from '../answers/confidence.ts';
+import { EMPTY_ANSWER, fromFirstWord } from '../answers/first-word.ts';
 import { asText, draftPrompt } from '../answers/framing.ts';
 import { asking } from '../contracts/asking.ts';
 import type { ChatInput } from '../contracts/chat.ts';
 import type { Confidence } from '../contracts/confidence.ts';
 import { chatFor, memberKeys, namesOf, targetsOf } from '../contracts/member.ts';
 import type { ChildAnswer } from '../contracts/orchestrated.ts';
-import { isContent, type Part } from '../contracts/part.ts';
+import type { Part } from '../contracts/part.ts';
 import {
   partsOf,
   questionOf,
@@ -182,13 +183,13 @@ async function* stream(context: Context, rung: Rung, climb: Climb): AsyncGenerat
   const child = callOf(context, rung, climb, { isLast: true, streams: true });
   let said = false;
   try {
-    for await (const part of child) {
-      said ||= isContent(part);
+    for await (const part of fromFirstWord(child)) {
+      said = true;
       if (part.type !== 'finish') yield part;
-      else if (!said && climb.attempts.some(({ answer }) => !isEmpty(answer))) return false;
       else yield { ...part, confidence: await lastConfidence(context, rung, climb, await child.answer()) };
     }
-    return true;
+    if (!said) climb.attempts.push({ rung, answer: await child.answer(), confidence: null });
+    return said;
   } catch (thrown) {
     if (said) throw thrown;
     failed(context, rung, climb, thrown);
@@ -216,8 +217,8 @@ function* settle(context: Context, { attempts, failures }: Climb): Generator<Par
   const score = ({ confidence }: Attempt): number => confidence?.score ?? -1;
   const [surest] = answered.toReversed().toSorted((a, b) => score(b) - score(a));
   if (surest === undefined) {
-    const silent = attempts.map(({ rung }) => ({ member: rung.key, code: 'upstream_invalid', message: 'the answer was empty' }));
-    throw allMembersFailed([...failures, ...silent]);
+    for (const { rung } of attempts) context.forget(rung.key);
+    throw allMembersFailed([...failures, ...attempts.map(({ rung }) => ({ member: rung.key, ...EMPTY_ANSWER }))]);
   }
   decide(context, `nobody was sure enough; of those who answered, ${surest.rung.key} is the surest`);
   yield* partsOf(surest.answer, context.options.step, surest.confidence);
