@@ -245,7 +245,7 @@ describe('config', () => {
     using monitor = new EventMonitor(tutti.events);
     expect((await tutti.run({ model: 'x', input: '?' })).text).toBe('A');
     writeFileSync(file, 'aliases: { x: fake:b }\n');
-    expect(await tutti.reload()).toEqual({ changed: ['aliases'] });
+    expect(await tutti.reload()).toEqual({ changed: ['aliases'], waiting: [] });
     expect((await tutti.run({ model: 'x', input: '?' })).text).toBe('B');
     writeFileSync(file, 'aliases: 3\n');
     expect((await rejection(tutti.reload())).code).toBe('config_invalid');
