@@ -331,8 +331,10 @@ describe('consensus', () => {
     expect(broken.text).not.toBe('');
   });
 
-  it('takes an answer that a filter cut as an abstention', async () => {
-    const { text } = await ask({}, { a: { text: 'I', finishReason: 'content_filter' }, b: 'Paris', c: 'Paris' });
-    expect(text).toBe('Paris');
+  it('takes an answer that a filter cut as a refusal, which decides nothing while anybody answers', async () => {
+    const filtered = { text: 'I', finishReason: 'content_filter' } as const;
+    expect((await ask({}, { a: filtered, b: 'Paris', c: 'Paris' })).text).toBe('Paris');
+    const { text, decisions } = await ask({}, { a: filtered, b: 'Paris', c: filtered });
+    expect([text, decisions.at(-1)?.data?.abstain]).toEqual(['Paris', ['a', 'c']]);
   });
 });

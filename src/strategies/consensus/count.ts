@@ -70,7 +70,7 @@ export function count(votes: readonly Vote[], others: readonly Voter[], rules: R
 const known = new WeakMap<ChildAnswer, Reading>();
 
 function readingOf(answer: ChildAnswer, kind: AnswerKind, { options }: Question): Reading {
-  if (answer.finishReason === 'content_filter') return { kind, key: null, reason: 'declined' };
+  if (answer.finishReason === 'content_filter') return { kind, key: null, reason: 'declined', refuses: true };
   const before = known.get(answer);
   if (before?.kind === kind) return before;
   const reading = readAnswer(answer, kind, { options });
