@@ -142,7 +142,7 @@ export class MemberRun implements ChildRun {
     const { timeoutMs, clock } = this.#options;
     if (timeoutMs === undefined || !Number.isFinite(timeoutMs)) return undefined;
     return clock.after(timeoutMs, () =>
-      stop.abort(new TuttiError('member_timeout', `${this.key} did not answer within ${timeoutMs / 1000} s.`)),
+      stop.abort(new TuttiError('member_timeout', `${this.key} did not answer within ${inSeconds(timeoutMs)}.`)),
     );
   }
 
@@ -177,6 +177,11 @@ export class MemberRun implements ChildRun {
       usage: this.#usage,
     };
   }
+}
+
+/** What is left of a phase's time is no round number. */
+function inSeconds(ms: number): string {
+  return `${Math.max(1, Math.round(ms)) / 1000} s`;
 }
 
 function contentOf(answer: ChildAnswer): unknown {
