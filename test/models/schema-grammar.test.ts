@@ -232,6 +232,17 @@ describe('what would take too much of a runner is refused', () => {
     expect(() => grammarOf(twice(30))).toThrow(expect.objectContaining({ code: 'invalid_schema', param: 'schema' }));
   });
 
+  it('limits of lengths that come to millions, and properties by the thousands', () => {
+    const lists = (length: number): JsonSchema => {
+      const names = Array.from({ length }, (_, i) => `p${i}`);
+      return object(Object.fromEntries(names.map((name) => [name, { type: 'array', items: true, maxItems: 1000 }])), names);
+    };
+    expect(() => grammarOf(lists(20))).not.toThrow();
+    expect(() => grammarOf(lists(60))).toThrow(refusal);
+    const names = Array.from({ length: 10_000 }, (_, i) => `p${i}`);
+    expect(() => grammarOf(object(Object.fromEntries(names.map((name) => [name, true])), names))).toThrow(refusal);
+  });
+
   it('a reference that is no address', () => {
     expect(() => grammarOf({ $ref: '#/%' })).toThrow(refusal);
   });

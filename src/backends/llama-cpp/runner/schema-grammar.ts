@@ -59,6 +59,7 @@ export class GrammarBuilder {
   readonly #starts = new Map<string, number>();
   /** Where the schema stands in the request. */
   #place = '';
+  #repeats = 0;
   #document: JsonSchema = {};
   #count = 0;
   #depth = 0;
@@ -128,6 +129,7 @@ export class GrammarBuilder {
 
   #rule(body: string, starts = 1): string {
     if (starts > MOST_WAYS) throw refused(this.#place, `leaves more than ${MOST_WAYS} ways to go on at one place`);
+    if (this.#count > MOST_RULES) throw refused(this.#place, 'is too large to be enforced while the answer is written');
     const name = `r${this.#count++}`;
     this.#rules.set(name, body);
     if (starts > 1) this.#starts.set(name, starts);
@@ -298,8 +300,17 @@ export class GrammarBuilder {
     }
     if (most === 0) return this.sequence(['"["', 'ws', '"]"']);
     const item = given['items'] === undefined ? 'value' : this.#convert(given['items'], `${path}.items`);
-    const list = `${item} ("," ws ${item})${repeat(Math.max(0, least - 1), most - 1)}`;
+    const list = `${item} ("," ws ${item})${this.#repeat(Math.max(0, least - 1), most - 1)}`;
     return this.sequence(['"["', 'ws', least === 0 ? `(${list})?` : list, 'ws', '"]"']);
+  }
+
+  #repeat(least: number, most: number): string {
+    this.#repeats += most === Number.POSITIVE_INFINITY ? least : most;
+    if (this.#repeats > MOST_REPEATS_TOGETHER) {
+      throw refused(this.#place, `can have limits of lengths of at most ${MOST_REPEATS_TOGETHER} together`);
+    }
+    if (most === Number.POSITIVE_INFINITY) return least === 0 ? '*' : `{${least},}`;
+    return `{${least},${most}}`;
   }
 
   #string(given: JsonSchema, path: string): string {
@@ -311,13 +322,8 @@ export class GrammarBuilder {
     if (rule !== undefined) return this.#rule(rule);
     if (most < least) throw refused(`${path}.maxLength`, 'is below minLength');
     if (least === 0 && most === Number.POSITIVE_INFINITY) return 'string';
-    return this.sequence(['"\\""', `char${repeat(least, most)}`, '"\\""']);
+    return this.sequence(['"\\""', `char${this.#repeat(least, most)}`, '"\\""']);
   }
-}
-
-function repeat(least: number, most: number): string {
-  if (most === Number.POSITIVE_INFINITY) return least === 0 ? '*' : `{${least},}`;
-  return `{${least},${most}}`;
 }
 
 function impliedType(given: JsonSchema): string | undefined {
@@ -381,6 +387,10 @@ function decoded(step: string): string {
 
 /** llama.cpp refuses repetitions above about 2,000; beyond, a limit is no limit of a grammar. */
 const MOST_REPEATS = 2000;
+/** It makes a rule of each repetition; all calls of the runner wait meanwhile, a second for so many. */
+const MOST_REPEATS_TOGETHER = 50_000;
+/** The same for rules that a schema has by itself: about three for each property. */
+const MOST_RULES = 25_000;
 
 function count(value: unknown, otherwise: number, path: string): number {
   if (value === undefined) return otherwise;
