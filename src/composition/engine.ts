@@ -8,6 +8,7 @@ import type { Backend } from '../contracts/backend.ts';
 import type { ExecuteRequest, Execution, RunDetails } from '../contracts/library.ts';
 import type { CallOptions } from '../contracts/model.ts';
 import type { ChatInput } from '../contracts/chat.ts';
+import type { Confidence } from '../contracts/confidence.ts';
 import type { Operation } from '../contracts/operations.ts';
 import type { BudgetLimits } from '../contracts/orchestrated.ts';
 import type { Part } from '../contracts/part.ts';
@@ -266,10 +267,12 @@ export class Engine {
       const step = String(error.details.step);
       keep({ step, question: error.message });
       recorder.wait(error.message);
+      // Of the answer that is held back for a review: the question itself has none.
+      const confidence = (error.details.confidence ?? null) as Confidence | null; // set by `reviewed` alone
       const choices = request.operation === 'chat' ? ((request.input as ChatInput).n ?? 1) : 1;
       for (let choice = 0; choice < choices; choice++) {
         yield { type: 'text-delta', step: ROOT, choice, text: said ? `\n\n${error.message}` : error.message };
-        yield { type: 'finish', step: ROOT, choice, reason: 'stop', confidence: null };
+        yield { type: 'finish', step: ROOT, choice, reason: 'stop', confidence };
       }
     } finally {
       // Left by whoever read it.

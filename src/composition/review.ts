@@ -17,7 +17,7 @@ const APPROVALS: ReadonlySet<string> = new Set(['ok', 'okay', 'yes', 'approve', 
 
 /**
  * The same parts; with `ask`, an answer that needs a review is held back until a person has approved or replaced it: the run
- * waits (`awaiting_input`), and when it goes on, the journal has the reply.
+ * waits (`awaiting_input`, with the answer's confidence), and when it goes on, the journal has the reply.
  */
 export async function* reviewed(parts: AsyncIterable<Part>, settings: ReviewSettings, journal: Journal): AsyncGenerator<Part> {
   if (!settings.ask) {
@@ -29,7 +29,8 @@ export async function* reviewed(parts: AsyncIterable<Part>, settings: ReviewSett
     if (part.step === ROOT && (isContent(part) || part.type === 'finish')) held.push(part);
     else yield part;
   }
-  const score = held.find((part) => part.type === 'finish')?.confidence?.score ?? null;
+  const found = held.find((part) => part.type === 'finish')?.confidence ?? null;
+  const score = found?.score ?? null;
   const reply = journal.reply(STEP);
   if (reviewOf(score, settings) !== 'needed' || (reply !== undefined && APPROVALS.has(reply.trim().toLowerCase()))) {
     yield* held;
@@ -44,5 +45,5 @@ export async function* reviewed(parts: AsyncIterable<Part>, settings: ReviewSett
   const text = held.flatMap((part) => (part.type === 'text-delta' ? [part.text] : [])).join('');
   const sure = score?.toFixed(2);
   const question = `The answer has a confidence of ${sure} only. Reply "ok" to give it as it is, or the right answer:\n\n${text}`;
-  throw new TuttiError('awaiting_input', question, { details: { step: STEP } });
+  throw new TuttiError('awaiting_input', question, { details: { step: STEP, confidence: found } });
 }

@@ -58,7 +58,8 @@ describe('a review', () => {
     await using started = await start({ a: { answer: unsure } }, options);
     const { tutti, backend } = started;
     const waiting = await tutti.run({ model: 'one', input: 'x' });
-    expect(waiting).toMatchObject({ status: 'waiting', text: /0\.30 only[^]*perhaps/ });
+    expect(waiting).toMatchObject({ status: 'waiting', text: /0\.30 only[^]*perhaps/, review: 'needed' });
+    expect(waiting.confidence?.score).toBeCloseTo(0.3);
     expect(await tutti.reply(waiting.runId, 'OK')).toMatchObject({ status: 'completed', text: 'perhaps', review: 'needed' });
     expect(backend.calls).toHaveLength(1);
   });
