@@ -417,9 +417,13 @@ describe('plug-ins', () => {
     expect(tutti.registry.best('translation')?.model.id).toBe('fake:extra');
   });
 
-  it('of another API version are refused', async () => {
+  it('of another API version, and those that are not there, are refused', async () => {
     const error = await rejection(createTutti({ directory, environment: {}, plugins: [{ apiVersion: 2, name: 'x' } as never] }));
     expect(error).toMatchObject({ code: 'plugin_invalid' });
+    const missing = await rejection(start({ plugins: ['no-such-package'] }));
+    expect(missing.message).toMatch(
+      /^The plug-in no-such-package cannot be loaded from .*: Cannot find module 'no-such-package'$/,
+    );
     expect(error.message).toMatch(/API version 2/);
   });
 });

@@ -46,7 +46,8 @@ async function importFrom(spec: string, directory: string): Promise<Record<strin
     const url = spec.startsWith('file:') ? spec : pathToFileURL(locate(spec, directory)).href;
     return (await import(url)) as Record<string, unknown>;
   } catch (cause) {
-    const reason = cause instanceof Error ? cause.message : String(cause);
+    // Node adds to the first line which file asked for it, which was nobody but us.
+    const [reason = ''] = (cause instanceof Error ? cause.message : String(cause)).split('\n');
     throw new TuttiError('plugin_invalid', `The plug-in ${spec} cannot be loaded from ${directory}: ${reason}`, { cause });
   }
 }
