@@ -116,7 +116,8 @@ export class Tutti implements AsyncDisposable {
   constructor(system: System) {
     this.#system = system;
     const perform: AssistantsOptions['perform'] = (work, options) => system.engine.perform(work, options);
-    this.conversations = new Conversations({ perform, stored: system.conversations, log: system.log });
+    const resolve = (target: string): unknown => system.registry.resolve(target);
+    this.conversations = new Conversations({ perform, resolve, stored: system.conversations, log: system.log });
     this.#assistants = createAssistants({
       perform,
       models: () => system.assistantModels,
@@ -363,7 +364,7 @@ export class Tutti implements AsyncDisposable {
 
   /**
    * A conversation between models, led by the caller: `route`, `respond`, `consult`.
-   * Errors: `invalid_request` without participants, with more than `maxModels`, or with one twice.
+   * Errors: `invalid_request` without participants, with more than `maxModels`, or with one twice; `model_not_found`.
    *
    * @example
    * const talk = tutti.conversation({ mode: 'direct', arbiter: 'embedded:base', participants: ['embedded:mini-a', 'embedded:mini-b'] });

@@ -207,7 +207,12 @@ describe('any conversation', () => {
   });
 
   it.each<[string, (conversation: Conversation) => Promise<unknown>, object]>([
-    ['a stranger', (one) => one.respond('z'), { code: 'unknown_member' }],
+    ['a stranger', (one) => one.respond('z'), { code: 'unknown_member', param: 'model' }],
+    [
+      'a message to a stranger',
+      (one) => one.route({ from: 'user', to: 'z', message: 'hi' }),
+      { code: 'unknown_member', param: 'to' },
+    ],
     ['an empty message', (one) => one.route({ from: 'user', to: 'a', message: ' ' }), { code: 'invalid_request' }],
     ['an answer to nothing', (one) => one.respond('a'), { code: 'invalid_request' }],
   ])('refuses %s', async (_, act, error) => {

@@ -171,7 +171,7 @@ export class Conversation {
   route(request: RouteRequest): Promise<Routed> {
     return this.#exclusively(async () => {
       const { from, to, message } = request;
-      this.#member(to);
+      this.#member(to, 'to');
       if (message.trim() === '') throw new TuttiError('invalid_request', 'The message is empty.', { param: 'message' });
       const decision = await this.#decideMessage(request);
       return this.#routed({
@@ -325,11 +325,12 @@ export class Conversation {
     });
   }
 
-  #member(name: string): Member {
+  /** `param`: the field that names it. */
+  #member(name: string, param = 'model'): Member {
     const member = this.#participants.get(name);
     if (member !== undefined) return member;
     throw new TuttiError('unknown_member', `Nobody here is called ${name}; there are: ${this.participants.join(', ')}.`, {
-      param: 'model',
+      param,
     });
   }
 

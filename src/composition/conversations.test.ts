@@ -1,5 +1,7 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import type { ConversationOptions } from '../arbiter/conversation.ts';
 import { SILENT_LOGGER } from '../contracts/logger.ts';
+import { TuttiError } from '../errors/error.ts';
 import { StoredConversations } from '../storage/conversations.ts';
 import { openStorage, type Storage } from '../storage/storage.ts';
 import { FakeClock } from '../testing/fake-clock.ts';
@@ -21,12 +23,34 @@ afterEach(() => {
 
 const ask: WorkAsk = async () => ({ text: 'Yes.', toolCalls: [], confidence: null });
 const perform: ConversationsOptions['perform'] = async (work) => ({ runId: 'run_1', value: (await work.run(ask)).value });
+const resolve = (target: string): void => {
+  if (target === 'nobody') throw new TuttiError('model_not_found', 'No model is called nobody.', { details: { nearest: ['a'] } });
+};
 const begin = (where: StoredConversations | null = stored): Conversations =>
-  new Conversations({ perform, stored: where, log: SILENT_LOGGER });
+  new Conversations({ perform, resolve, stored: where, log: SILENT_LOGGER });
 const options = { participants: ['a'] };
 const message = { from: 'user', to: 'a', message: 'Is it so?' };
 
 describe('conversations', () => {
+  it.each<[string, ConversationOptions]>([
+    ['participants[1]', { participants: ['a', 'nobody'] }],
+    ['participants[0]', { participants: [{ model: 'nobody', name: 'a' }] }],
+    ['participants[0]', { participants: [{ model: 'a', consult: ['b', 'nobody'] }] }],
+    ['arbiter', { participants: ['a'], arbiter: 'nobody' }],
+  ])('do not begin with somebody who is not there: %s', (param, given) => {
+    const conversations = begin();
+    const details = { nearest: ['a'] };
+    expect(() => conversations.start(given)).toThrow(expect.objectContaining({ code: 'model_not_found', param, details }));
+    expect(conversations.list()).toEqual([]);
+  });
+
+  it('go on when somebody is no longer there', () => {
+    const conversations = begin();
+    const { id } = conversations.start(options);
+    const state = { ...conversations.get(id).toJSON(), participants: [{ model: 'nobody', name: 'a' }] };
+    expect(conversations.restore(state).participants).toEqual(['a']);
+  });
+
   it('are forgotten beyond the newest thousand where nothing is stored', () => {
     const conversations = begin(null);
     const first = conversations.start(options);

@@ -3,6 +3,7 @@ import { AsyncLocalStorage } from 'node:async_hooks';
 import type { Ask } from '../arbiter/ask.ts';
 import { Conversation, type ConversationOptions, type ConversationState } from '../arbiter/conversation.ts';
 import type { Logger } from '../contracts/logger.ts';
+import type { Member } from '../contracts/member.ts';
 import { LOCAL_PRINCIPAL, type Principal } from '../contracts/principal.ts';
 import { TuttiError } from '../errors/error.ts';
 import { maySee, storedPrincipal } from '../runs/visibility.ts';
@@ -16,6 +17,8 @@ const MOST = 1000;
 
 export interface ConversationsOptions {
   readonly perform: Perform;
+  /** Throws when nothing has the name. */
+  readonly resolve: (target: string) => unknown;
   /** Where they outlive the process; null without `runs.store_content`. */
   readonly stored: StoredConversations | null;
   readonly log: Logger;
@@ -30,6 +33,7 @@ export interface ConversationsOptions {
  */
 export class Conversations {
   readonly #perform: Perform;
+  readonly #resolve: ConversationsOptions['resolve'];
   readonly #stored: StoredConversations | null;
   readonly #log: Logger;
   /** The one used longest ago first. */
@@ -40,14 +44,20 @@ export class Conversations {
     if (this.#letGo.get(id)?.deref() === undefined) this.#letGo.delete(id);
   });
 
-  constructor({ perform, stored, log }: ConversationsOptions) {
+  constructor({ perform, resolve, stored, log }: ConversationsOptions) {
     this.#perform = perform;
+    this.#resolve = resolve;
     this.#stored = stored;
     this.#log = log;
   }
 
-  /** Errors: `invalid_request` without participants, with more than `maxModels`, or with one twice. */
+  /**
+   * Errors: `invalid_request` without participants, with more than `maxModels`, or with one twice; `model_not_found` (or what else
+   * is wrong with the name) for a participant, its `consult`, or an arbiter that does not exist.
+   */
   start(options: ConversationOptions, { principal = LOCAL_PRINCIPAL }: { readonly principal?: Principal } = {}): LedConversation {
+    for (const [i, participant] of options.participants.entries()) this.#check(participant, `participants[${i}]`);
+    if (options.arbiter != null) this.#check(options.arbiter, 'arbiter');
     return this.#begin(principal, (ask) => new Conversation(options, { ask }));
   }
 
@@ -79,6 +89,17 @@ export class Conversations {
   fork(id: string, message: string, viewer?: Principal): LedConversation {
     const from = this.get(id, viewer);
     return this.#begin(from.principal, (ask) => Conversation.restore(from.forkedAt(message), { ask }));
+  }
+
+  /** What is taken up later is not checked: who is gone by then has still said what was said. */
+  #check(member: string | Member, param: string): void {
+    const { model, consult = [] } = typeof member === 'string' ? { model: member } : member;
+    try {
+      for (const target of [model, ...consult]) this.#resolve(target);
+    } catch (thrown) {
+      const { code, message, details } = TuttiError.from(thrown);
+      throw new TuttiError(code, message, { param, details, cause: thrown });
+    }
   }
 
   #begin(principal: Principal, make: (ask: Ask) => Conversation): LedConversation {

@@ -115,6 +115,19 @@ describe('a conversation', () => {
     });
   });
 
+  it('does not begin with somebody who is not there, and says where a stranger is named', async () => {
+    await using harness = await startServer({ fake: { models } });
+    const nobody = await call(harness, '', { participants: ['fake:a', { model: 'embedded:nope' }] });
+    expect(nobody).toMatchObject({ status: 404, json: { error: { code: 'model_not_found', param: 'participants[1]' } } });
+    const judged = await call(harness, '', { participants: ['fake:a'], arbiter: 'nope' });
+    expect(judged).toMatchObject({ status: 404, json: { error: { code: 'model_not_found', param: 'arbiter' } } });
+    expect((await call(harness, '')).json).toEqual({ conversations: [] });
+    const id = await start(harness);
+    expect((await call(harness, `/${id}/messages`, { to: 'nobody', message: 'Hello' })).json).toMatchObject({
+      error: { code: 'unknown_member', param: 'to' },
+    });
+  });
+
   it('keeps to its limits', async () => {
     await using harness = await startServer({ fake: { models } });
     const many = await call(harness, '', { participants: ['fake:a', 'fake:b'], limits: { max_models: 1 } });
