@@ -30,7 +30,7 @@ import type { Leases } from './leases.ts';
 import { Orchestration } from './orchestration.ts';
 import { describeTarget, findModels, routeRequest } from './route-request.ts';
 import type { RunScope } from './run-scope.ts';
-import { spending, withinBudget } from './spending.ts';
+import { spending } from './spending.ts';
 import { withToolReading } from './tool-reading.ts';
 
 export interface CallsOptions {
@@ -180,7 +180,7 @@ export class Calls {
     }
     const asked = { ...routeRequest({ ...scope.request, ...request }), target, backend: undefined };
     const decision = await this.#route(scope, asked, options);
-    yield* this.answering(scope, decision, { operation: request.operation, input: withinBudget(request, options) }, options);
+    yield* this.answering(scope, decision, request, options);
   }
 
   /** A capability that no model has may be had by one that is not listed yet. */
@@ -257,12 +257,12 @@ export class Calls {
       options.budget?.takeCall();
       const { model, release } = await this.#options.leases.open(id, options);
       const { id: principal } = scope.request.principal ?? LOCAL_PRINCIPAL;
-      const seeing = withImageBytes(model, principal !== LOCAL_PRINCIPAL.id);
+      const seeing = withImageBytes(spending(model), principal !== LOCAL_PRINCIPAL.id);
       const tried = withImagesTried(seeing, (input, call) =>
         this.#canDescribe(scope) ? this.#describing(scope, input, call) : null,
       );
       const confident = withConfidence(tried, this.#options.calibrate);
-      return { model: spending(this.#readingTools(scope, confident)), release };
+      return { model: this.#readingTools(scope, confident), release };
     };
   }
 

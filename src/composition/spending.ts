@@ -1,40 +1,71 @@
 /** Calls that count in a budget. */
 import type { ChatInput } from '../contracts/chat.ts';
-import type { CallOptions, Model } from '../contracts/model.ts';
+import type { Budget, CallNeed, CallOptions, Model, ModelDescriptor } from '../contracts/model.ts';
+import type { Operation, Operations } from '../contracts/operations.ts';
 import type { Part } from '../contracts/part.ts';
-import type { StrategyRequest } from '../contracts/strategy.ts';
 import { costOf, type Usage } from '../contracts/usage.ts';
+import { promptTokens } from './prompt-size.ts';
 
-/** No member may write more than what is left of the budget. */
-export function withinBudget({ operation, input }: StrategyRequest, { budget }: CallOptions): StrategyRequest['input'] {
-  const left = budget?.tokensLeft ?? Infinity;
-  if (operation !== 'chat' || left === Infinity) return input;
-  const chat = input as ChatInput;
-  const asked = chat.max_tokens ?? chat.max_completion_tokens ?? Infinity;
-  return { ...chat, max_tokens: Math.max(1, Math.min(asked, left)) };
-}
-
-/** What the model's calls take counts in the budget of whoever called. */
+/** The model, whose calls keep to the budget of whoever calls: none may write more than what is reserved for it. */
 export function spending(model: Model): Model {
-  const { descriptor } = model;
   return {
-    descriptor,
-    call: (operation, input, options) => {
-      const parts = model.call(operation, input, options);
-      const { budget } = options;
-      return budget === undefined ? parts : spent(parts, (usage) => budget.spend(usage, costOf(usage, descriptor.price)));
-    },
+    descriptor: model.descriptor,
+    call: (operation, input, options) =>
+      options.budget?.isMetered === true
+        ? counted(model, { operation, input, options }, options.budget)
+        : model.call(operation, input, options),
   };
 }
 
-async function* spent(parts: AsyncIterable<Part>, spend: (usage: Usage) => void): AsyncGenerator<Part> {
+interface Call<O extends Operation> {
+  readonly operation: O;
+  readonly input: Operations[O]['input'];
+  readonly options: CallOptions;
+}
+
+async function* counted<O extends Operation>(
+  model: Model,
+  { operation, input, options }: Call<O>,
+  budget: Budget,
+): AsyncGenerator<Part> {
+  const { descriptor } = model;
+  const need = needOf(operation, input, descriptor);
+  const reservation = budget.reserve(need);
   let usage: Usage | null = null;
+  let finishes = 0;
+  const settle = (): void => reservation.settle(usage, usage && costOf(usage, descriptor.price));
   try {
-    for await (const part of parts) {
+    for await (const part of model.call(operation, limited(operation, input, need, reservation.maxTokens), options)) {
       if (part.type === 'usage') usage = part.usage;
+      // Not only at the end: who reads the answer may call somebody, to mend its tool calls, before asking for what comes after it.
+      if (part.type === 'finish' && ++finishes >= need.answers && usage !== null) settle();
       yield part;
     }
   } finally {
-    if (usage !== null) spend(usage);
+    settle();
   }
+}
+
+function needOf<O extends Operation>(operation: O, input: Operations[O]['input'], descriptor: ModelDescriptor): CallNeed {
+  const chat = operation === 'chat' ? (input as ChatInput) : null;
+  const { maxOutputTokens = Infinity, contextWindow = Infinity, price } = descriptor;
+  return {
+    promptTokens: promptTokens(operation, input),
+    answers: chat === null ? 0 : (chat.n ?? 1),
+    maxTokens: chat?.max_completion_tokens ?? chat?.max_tokens ?? undefined,
+    mostTokens: Math.min(maxOutputTokens, contextWindow),
+    price,
+  };
+}
+
+/** The input with the limit of its answer, where the budget leaves less than the answer may have anyway. */
+function limited<O extends Operation>(
+  operation: O,
+  input: Operations[O]['input'],
+  { maxTokens = Infinity, mostTokens }: CallNeed,
+  granted: number,
+): Operations[O]['input'] {
+  if (operation !== 'chat' || granted >= Math.min(maxTokens, mostTokens)) return input;
+  const { max_completion_tokens: own } = input as ChatInput;
+  return { ...input, ...(own == null ? { max_tokens: granted } : { max_completion_tokens: granted }) };
 }

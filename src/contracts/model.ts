@@ -92,10 +92,41 @@ export interface CallOptions {
 export interface Budget {
   /** Before each call of a model. Errors: `run_budget_exceeded` with the limit that is reached. */
   takeCall(): void;
-  /** After each call of a model. `costUsd` null: its price is unknown, so that it counts as nothing. */
-  spend(usage: Usage, costUsd: number | null): void;
-  /** Tokens that are left; Infinity without a limit. */
-  readonly tokensLeft: number;
+  /** Whether tokens or money are limited, here or above. If not, nothing need be reserved. */
+  readonly isMetered: boolean;
+  /**
+   * Keeps what a call of a model may take at most, so that calls which run at once stay within the limits together. A call that does
+   * not say how long its answer may be gets a share of what is left: as many may call, itself included.
+   * Errors: `run_budget_exceeded` when what is left does not do for the prompt and one token of each answer.
+   */
+  reserve(need: CallNeed): BudgetReservation;
+  /** Somebody is about to call, so that a share is kept for it; until this is disposed of. */
+  expectCall(): Disposable;
+}
+
+/** What a call of a model takes at most, as far as that can be told before. */
+export interface CallNeed {
+  /** Of the prompt, estimated. */
+  readonly promptTokens: number;
+  /** How many answers are written: `n` of a chat; 0 where nothing is written. */
+  readonly answers: number;
+  /** Tokens that each answer may have by the request; undefined: it does not say. */
+  readonly maxTokens: number | undefined;
+  /** Tokens of an answer that the model itself does not go beyond; Infinity: unknown. */
+  readonly mostTokens: number;
+  /** Absent: unknown, so that it counts as nothing. */
+  readonly price: Price | undefined;
+}
+
+/** A part of a budget that is kept for one call. */
+export interface BudgetReservation {
+  /** Tokens that each answer may have; Infinity: as many as it likes. */
+  readonly maxTokens: number;
+  /**
+   * The call has ended, however it did: what it took counts, the rest can be had by others. Only the first time. `usage` null: it
+   * told nothing, so that it counts as nothing; so does money where the price is unknown (`costUsd` null).
+   */
+  settle(usage: Usage | null, costUsd: number | null): void;
 }
 
 /** Anything that answers a capability: loaded weights, a remote API, or an orchestration of other models. */

@@ -23,6 +23,7 @@ import { TuttiError } from '../errors/error.ts';
 import { Channel } from '../lib/channel.ts';
 import { LinkedAbort } from '../lib/linked-abort.ts';
 import { followUp, type Author } from './authors.ts';
+import { MemberBudget } from './budget.ts';
 import { Journal } from './journal.ts';
 import { MemberRun } from './member-run.ts';
 import { seeded } from './seeded-random.ts';
@@ -156,19 +157,26 @@ class StrategyHost implements StrategyContext<unknown> {
     const own = this.#run.options.step;
     const step = this.#stepFor(key);
     const place = { name: options.role ?? key, optional: options.optional ?? false, phases: this.#phases };
+    let budget: MemberBudget | undefined;
     const child = new MemberRun({
       key,
       role: options.role ?? key,
       target,
       step,
       own,
-      start: (signal) => effects.callMember(target, request, this.#optionsFor(step, options, request, signal), place),
+      start: (signal) => {
+        const { budget: whole } = this.#run.options;
+        // From here on, and not from its first call: those who start together are to share what is left.
+        if (whole?.isMetered === true) budget = new MemberBudget(whole);
+        return effects.callMember(target, request, this.#optionsFor(step, options, request, { signal, budget }), place);
+      },
       signals: options.signal === undefined ? [this.signal] : [this.signal, options.signal],
       timeoutMs: options.timeoutMs,
       trace: this.#emit,
       tellContent,
       replay: this.#journal.entry(step),
       onEnd: (ended, entry) => {
+        budget?.[Symbol.dispose]();
         if (entry !== null) {
           this.#journal.record(step, entry);
           effects.authored?.(entry.answer, target, request);
@@ -185,9 +193,10 @@ class StrategyHost implements StrategyContext<unknown> {
     step: StepPath,
     { confidence = true }: ChildOptions,
     { operation }: StrategyRequest,
-    signal: AbortSignal,
+    { signal, budget }: { readonly signal: AbortSignal; readonly budget: MemberBudget | undefined },
   ): CallOptions {
-    return { ...this.#run.options, step, signal, wantsConfidence: confidence && operation === 'chat' };
+    const wantsConfidence = confidence && operation === 'chat';
+    return { ...this.#run.options, step, signal, wantsConfidence, ...(budget && { budget }) };
   }
 
   readonly forget = (key: string): void => {

@@ -4,6 +4,8 @@ import { z } from 'zod';
 import type { AnyStrategyDefinition, RunDetails, StrategyDefinition } from '../../src/index.ts';
 import { partsOf } from '../../src/index.ts';
 import { TuttiError } from '../../src/errors/error.ts';
+import type { ChatInput } from '../../src/contracts/chat.ts';
+import type { Price } from '../../src/contracts/usage.ts';
 import type { FakeModelScript } from '../../src/testing/fake-backend.ts';
 import { start } from './start.ts';
 
@@ -243,10 +245,60 @@ describe('a budget', () => {
     await expect(running).rejects.toMatchObject({ message: /max_calls is 1/ });
   });
 
-  it('of tokens shortens what a member may write', async () => {
+  it('of tokens shortens what a member may write: prompt and answer together', async () => {
     await using started = await start(models, {});
     const { tutti, backend } = started;
-    await tutti.orchestrate({ strategy: 'fallback', members: ['fake:b'], budget: { maxTokens: 2 }, input: 'x' });
+    await tutti.orchestrate({ strategy: 'fallback', members: ['fake:b'], budget: { maxTokens: 3 }, input: 'x' });
     expect(backend.calls[0]?.input).toMatchObject({ max_tokens: 2 });
+  });
+
+  describe('that members at once would go over', () => {
+    const poet = (price: Price): FakeModelScript => ({ answer: 'one two three', descriptor: { price } });
+    const three = (price: Price) => ({ a: poet(price), b: poet(price), c: poet(price) });
+    const members = ['fake:a', 'fake:b', 'fake:c'];
+    const nested = {
+      pair: { strategy: 'consensus', members: ['fake:b', 'fake:c'] },
+      outer: { strategy: 'consensus', members: ['fake:a', 'pair'] },
+    };
+    const fee = { inputPerMtok: 0, outputPerMtok: 0, perCall: 1.5 };
+
+    it.each([
+      ['one of them calls', { strategy: 'consensus', members }],
+      ['one of those in nested orchestrations calls', { strategy: 'fallback', members: ['outer'] }],
+    ])('of money: %s, and the strategy goes on without the others', async (_what, own) => {
+      await using started = await start(three(fee), { orchestrations: nested });
+      const { tutti, backend } = started;
+      const { text, costUsd } = await tutti.orchestrate({ ...own, budget: { maxCostUsd: 2 }, input: 'x' });
+      expect([text, costUsd, backend.calls.length]).toEqual(['one two three', 1.5, 1]);
+    });
+
+    it('of tokens: each gets its share', async () => {
+      await using started = await start(three({}), { orchestrations: nested });
+      const { tutti, backend } = started;
+      await tutti.orchestrate({ strategy: 'consensus', members, budget: { maxTokens: 300 }, input: 'x' });
+      expect(backend.calls.map(({ input }) => (input as ChatInput).max_tokens)).toEqual([99, 99, 99]);
+    });
+
+    it('of a price: each writes what its share pays for', async () => {
+      await using started = await start(three({ inputPerMtok: 0, outputPerMtok: 500_000 }), {});
+      const { costUsd } = await started.tutti.orchestrate({
+        strategy: 'consensus',
+        members,
+        budget: { maxCostUsd: 2 },
+        input: 'x',
+      });
+      // One token, one, and what is left: two.
+      expect(costUsd).toBe(2);
+    });
+
+    it('does not count against what comes later, however the members end', async () => {
+      const ended = { ...three({}), a: { answer: { failBefore: ill } }, b: { answer: { gate: new Promise(() => {}) } } };
+      const first = { strategy: 'race', members: ['fake:a', 'fake:b', 'fake:c'] };
+      const chain = { strategy: 'pipeline', stages: ['first', 'fake:c'], budget: { max_tokens: 100 } };
+      await using started = await start(ended, { orchestrations: { first, chain } });
+      const { tutti, backend } = started;
+      await tutti.run({ model: 'chain', input: 'x' });
+      expect(backend.calls.at(-1)?.input).toMatchObject({ max_tokens: 100 - 4 - 3 });
+    });
   });
 });
