@@ -208,10 +208,10 @@ function defineModels(program: Command, define: Define): void {
 }
 
 function defineWatching(program: Command, define: Define): void {
-  define(program, 'ps', 'show what is loaded and how much memory it takes', () => import('./commands/ps.ts')).option(
-    '--stats',
-    'show statistics of the runs',
-  );
+  define(program, 'ps', 'show what is loaded and how much memory it takes', () => import('./commands/ps.ts'))
+    .option('--stats', 'show statistics of the runs')
+    .option('--target <name>', 'statistics of the runs that asked for it')
+    .option('--model <name>', 'statistics of the runs that it answered, or that asked for it');
   define(program, 'logs <model>', 'show what a model’s runner wrote', () => import('./commands/logs.ts')).option(
     '-f, --follow',
     'go on showing',

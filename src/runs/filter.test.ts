@@ -30,6 +30,7 @@ const filter: fc.Arbitrary<RunFilter> = fc.record(
   {
     since: fc.integer({ min: 0, max: 9 }),
     model: name,
+    target: name,
     backend: name,
     type: name,
     principal: name,

@@ -8,6 +8,11 @@ export interface RunFilter {
   readonly since?: number;
   /** The model that answered, or the target that was asked for (so that orchestrations and aliases are found by name). */
   readonly model?: string;
+  /**
+   * What was asked for, alone: with `model`, the runs in which this one answered for that target (an arm of an `ab`, say), without
+   * those that asked for the model itself.
+   */
+  readonly target?: string;
   /** The backend of the model that answered. */
   readonly backend?: string;
   /** The kind of work: a capability. */
@@ -23,6 +28,7 @@ export function fits(run: RunRecord, filter: RunFilter): boolean {
   return (
     (filter.since === undefined || run.startedAt >= filter.since) &&
     (filter.model === undefined || run.model === filter.model || run.target === filter.model) &&
+    (filter.target === undefined || run.target === filter.target) &&
     (filter.backend === undefined || run.backend === filter.backend) &&
     (filter.type === undefined || run.type === filter.type) &&
     (filter.status === undefined || run.status === filter.status) &&
@@ -48,6 +54,7 @@ export function toSql(filter: RunFilter): Condition {
   };
   add('started_at >= ?', filter.since);
   add('(model = ? OR target = ?)', filter.model, filter.model);
+  add('target = ?', filter.target);
   add('backend = ?', filter.backend);
   add('type = ?', filter.type);
   add('status = ?', filter.status);

@@ -313,6 +313,10 @@ describe('ps', () => {
     await tutti(['run', 'up:echo', 'Hello there']);
     expect((await tutti(['ps', '--stats'])).stdout).toMatch(/^Runs \d+, successful [\d.]+ %[^]*^up:echo +\d+$/m);
     expect((await tutti(['ps', '--stats', '--json'])).json).toMatchObject([{ total_executions: expect.any(Number) }]);
+    const of = async (...filters: string[]): Promise<unknown> => (await tutti(['ps', ...filters, '--json'])).json[0];
+    expect(await of('--target', 'no:one')).toMatchObject({ total_executions: 0 });
+    expect(await of('--stats', '--target', 'up:echo')).toMatchObject({ model_usage: { 'up:echo': expect.any(Number) } });
+    expect(await of('--target', 'up:echo', '--model', 'no:one')).toMatchObject({ total_executions: 0 });
   });
 });
 

@@ -75,6 +75,8 @@ describe('runs, events and figures', () => {
     });
     for (const [query, count] of [
       ['model=fake:a', 2],
+      ['target=fake:b', 2],
+      ['target=fake:b&model=fake:a', 1],
       ['backend=nope', 0],
       ['type=code_generation', 1],
       [`since=${harness.clock.now() / 1000 + 1}`, 0],
@@ -83,6 +85,7 @@ describe('runs, events and figures', () => {
       expect(await get(harness, `/api/stats?${query}`), query).toMatchObject({ total_executions: count });
     expect(tutti.stats({ since: harness.clock.now() + 1 }).totalExecutions).toBe(0);
     expect(tutti.stats({ model: 'fake:a' }).totalExecutions).toBe(2);
+    expect(tutti.stats({ target: 'fake:b', model: 'fake:a' }).totalExecutions).toBe(1);
     expect(tutti.stats({ backend: 'nope' }).totalExecutions).toBe(0);
     expect(tutti.stats({ type: 'code_generation' }).totalExecutions).toBe(1);
   });

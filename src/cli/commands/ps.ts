@@ -1,4 +1,4 @@
-/** `tutti ps`: what is in memory and how the machine is doing; with --stats the figures of the runs. */
+/** `tutti ps`: what is in memory and how the machine is doing; with --stats (or one of its filters) the figures of the runs. */
 import type { WireServer } from '../../server/rest/pool.ts';
 import type { WireStatus } from '../../server/rest/system.ts';
 import type { WireStats } from '../../server/rest/runs.ts';
@@ -8,7 +8,9 @@ import { count, formatDuration, style, table, type Output } from '../output.ts';
 
 export const run: CommandRun = async ({ connect, output }, _args, given) => {
   await using api = await connect();
-  if ((given as { stats?: boolean }).stats === true) return await showStats(api, output);
+  const { stats, target, model } = given as { stats?: boolean; target?: string; model?: string };
+  const filters = new URLSearchParams({ ...(target !== undefined && { target }), ...(model !== undefined && { model }) });
+  if (stats === true || filters.size > 0) return await showStats(api, output, filters);
   const status = await api.call<WireStatus>('GET', '/api/status');
   if (output.json) return output.data(status);
   const { memory_usage: pool, resources } = status;
@@ -48,8 +50,9 @@ function describeServer({ backend, gpu_memory_limit_mb: limit, used_mb: used, mo
   return `${backend}  ${used}${limit === null ? '' : ` of ${limit}`} MiB of GPU memory${held === '' ? '' : `: ${held}`}`;
 }
 
-async function showStats(api: Api, output: Output): Promise<void> {
-  const stats = await api.call<WireStats>('GET', '/api/stats');
+async function showStats(api: Api, output: Output, filters: URLSearchParams): Promise<void> {
+  const query = filters.size > 0 ? `?${filters.toString()}` : '';
+  const stats = await api.call<WireStats>('GET', `/api/stats${query}`);
   if (output.json) return output.data(stats);
   const percent = (rate: number | null): string => (rate === null ? '-' : `${(rate * 100).toFixed(1)} %`);
   output.line(

@@ -10,6 +10,10 @@ import { sendAnswer, stream, type WireAnswer } from './answers.ts';
 const filters = {
   since: moment.optional().describe('Runs that started then or later: epoch seconds, or an ISO 8601 date.'),
   model: z.string().optional().describe('The model that answered, or what was asked for.'),
+  target: z
+    .string()
+    .optional()
+    .describe('What was asked for, alone. With `model`: where this model answered for it, as an arm of an `ab` does.'),
   backend: z.string().optional(),
   type: z.string().optional().describe('The kind of work: a capability.'),
 };
