@@ -1,8 +1,8 @@
-import { mkdirSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
 import pino from 'pino';
 import type { Logger } from '../contracts/logger.ts';
 import { TuttiError } from '../errors/error.ts';
+import { makeFolder } from '../lib/folder.ts';
 
 export type LogLevel = 'debug' | 'info' | 'warn' | 'error' | 'silent';
 
@@ -18,7 +18,7 @@ export function createLogger({ level, file, directory }: { level: LogLevel; file
 function destination(path: string | undefined): ReturnType<typeof pino.destination> {
   if (path === undefined) return pino.destination({ dest: 2, sync: true });
   try {
-    mkdirSync(dirname(path), { recursive: true });
+    makeFolder(dirname(path));
     return pino.destination({ dest: path, sync: true });
   } catch (cause) {
     const { message } = cause as Error; // the file system's

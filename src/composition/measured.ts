@@ -3,7 +3,7 @@
  * of right answers. Kept in `measured.json` of the data folder, so that it outlives the process and can be read, copied to
  * another machine, or deleted. The registry shows it as `measuredQuality`, apart from what is set by hand.
  */
-import { mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
+import { readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { z } from 'zod';
 import { calibrate, calibratorSchema } from '../answers/calibration.ts';
@@ -12,6 +12,7 @@ import { CONFIDENCE_METHODS, type Confidence } from '../contracts/confidence.ts'
 import type { Logger } from '../contracts/logger.ts';
 import { CAPABILITY_PATTERN, type ModelId } from '../contracts/vocabulary.ts';
 import { TuttiError } from '../errors/error.ts';
+import { makeFolder } from '../lib/folder.ts';
 import type { Registry } from '../registry/registry.ts';
 
 /** Schema of `Measurement`, without its time. */
@@ -87,7 +88,7 @@ export class Measured {
   #write(models: Measurements): void {
     const { path } = this.#options;
     try {
-      mkdirSync(dirname(path), { recursive: true });
+      makeFolder(dirname(path));
       // Whole or not at all: a reader never sees half of it.
       writeFileSync(`${path}.new`, `${JSON.stringify({ version: 1, models }, null, 2)}\n`);
       renameSync(`${path}.new`, path);

@@ -5,7 +5,6 @@
  * measurements, loaded models, runs) is made once, in the constructor.
  */
 import { isDeepStrictEqual } from 'node:util';
-import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Backend } from '../contracts/backend.ts';
 import type { Clock } from '../contracts/clock.ts';
@@ -15,6 +14,7 @@ import type { Plugin } from '../contracts/plugin.ts';
 import type { BackendId, ModelId } from '../contracts/vocabulary.ts';
 import { TuttiError } from '../errors/error.ts';
 import { systemClock } from '../lib/clock.ts';
+import { makeFolder } from '../lib/folder.ts';
 import { Pool } from '../pool/pool.ts';
 import { toPoolLimits } from '../pool/schema.ts';
 import { Registry } from '../registry/registry.ts';
@@ -294,7 +294,7 @@ export class System implements AsyncDisposable {
     const given = this.#options.backends;
     if (Array.isArray(given)) for (const backend of given as readonly Backend[]) this.backends.add(backend);
     const discover = this.config.backends === undefined && this.#options.discover !== false && !Array.isArray(given);
-    if (discover) await this.#makeModelsDir();
+    if (discover) this.#makeModelsDir();
     await this.#apply(this.#settings);
     this.#watchPressure();
     if (discover) {
@@ -424,11 +424,13 @@ export class System implements AsyncDisposable {
   }
 
   /** The folder that `tutti pull` fills. Without it Tutti works as well. */
-  async #makeModelsDir(): Promise<void> {
+  #makeModelsDir(): void {
     const folder = join(this.#settings.dataDir, 'models');
-    await mkdir(folder, { recursive: true }).catch((error: unknown) =>
-      this.log.warn({ err: error }, `the folder ${folder} cannot be made`),
-    );
+    try {
+      makeFolder(folder);
+    } catch (error) {
+      this.log.warn({ err: error }, `the folder ${folder} cannot be made`);
+    }
   }
 
   async #findOllama(): Promise<void> {

@@ -1,7 +1,8 @@
-import { mkdir, statfs } from 'node:fs/promises';
+import { statfs } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { PullProgress } from '../contracts/backend.ts';
 import { TuttiError } from '../errors/error.ts';
+import { makeFolder } from '../lib/folder.ts';
 import { downloadFile, sizeOf } from './download.ts';
 import { createDispatcher, type HubAccess } from './http.ts';
 import { partPath, writeError } from './part-file.ts';
@@ -53,7 +54,7 @@ export async function* pullFromHub(reference: string, options: PullFromHubOption
       file,
       path: join(options.directory, file.path.slice(file.path.lastIndexOf('/') + 1)),
     }));
-    await makeDirectory(options.directory);
+    makeDirectory(options.directory);
     await checkRoom(targets, options);
     for (const { file, path } of targets) yield* downloadFile(access, wanted, file, path);
     const bytes = files.reduce((sum, file) => sum + file.bytes, 0);
@@ -85,9 +86,9 @@ function readEnvironment(options: PullFromHubOptions): Pick<HubAccess, 'endpoint
   return { endpoint: endpoint.replace(/\/+$/, ''), token };
 }
 
-async function makeDirectory(path: string): Promise<void> {
+function makeDirectory(path: string): void {
   try {
-    await mkdir(path, { recursive: true });
+    makeFolder(path);
   } catch (error) {
     throw writeError(error, path);
   }

@@ -1,4 +1,4 @@
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, rmdirSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, rmdirSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
@@ -209,6 +209,11 @@ describe('a database that cannot be used', () => {
   it('because its folder is a file', () => {
     writeFileSync(join(folder, 'data'), '');
     expect(begin().status).toMatchObject({ ok: false, message: expect.stringContaining(path) });
+  });
+
+  it.runIf(existsSync('/proc/self'))('because its folder cannot be made where it is to be', () => {
+    path = '/proc/tutti/data/tutti.db';
+    expect(begin().status).toMatchObject({ ok: false, message: expect.stringMatching(/data_dir.*ENOENT/) });
   });
 
   it('because the disk is full: reads go on, writes are refused, and it says so once', () => {

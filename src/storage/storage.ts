@@ -1,8 +1,9 @@
-import { existsSync, mkdirSync } from 'node:fs';
+import { existsSync } from 'node:fs';
 import { dirname } from 'node:path';
 import type { Clock } from '../contracts/clock.ts';
 import type { Logger } from '../contracts/logger.ts';
 import { TuttiError } from '../errors/error.ts';
+import { makeFolder } from '../lib/folder.ts';
 import { Connection } from './connection.ts';
 import { faultOf, isStorageError, type Fault } from './fault.ts';
 import { migrate } from './migrations.ts';
@@ -138,7 +139,7 @@ export class Storage implements Disposable {
 
   /** Opens the file; one that is corrupt is moved aside first. */
   #open(): Connection {
-    if (this.#path !== ':memory:') mkdirSync(dirname(this.#path), { recursive: true });
+    if (this.#path !== ':memory:') makeFolder(dirname(this.#path));
     try {
       return connect(this.#path);
     } catch (error) {

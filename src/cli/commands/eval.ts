@@ -1,5 +1,5 @@
 /** `tutti eval`: how often models and orchestrations are right, how sure they are, and what it takes. */
-import { mkdir, stat, writeFile } from 'node:fs/promises';
+import { stat, writeFile } from 'node:fs/promises';
 import { basename, dirname, extname, join } from 'node:path';
 import type { Price } from '../../contracts/usage.ts';
 import type { ModelId } from '../../contracts/vocabulary.ts';
@@ -13,6 +13,7 @@ import { measure } from '../../eval/measure.ts';
 import { reportJson, type Report } from '../../eval/report.ts';
 import { sample } from '../../eval/sample.ts';
 import { summarize, type Facts } from '../../eval/summary.ts';
+import { makeFolder } from '../../lib/folder.ts';
 import type { WireModel } from '../../server/wire/models.ts';
 import { modelPath, type Api } from '../api.ts';
 import { read } from '../ask.ts';
@@ -135,7 +136,7 @@ async function reportFiles(file: string, { output, html }: Pick<EvalOptions, 'ou
   const base = output === false || (output === undefined && html !== undefined) ? null : await baseName(file, output);
   const files: ReportFiles = { json: base && `${base}.json`, html: html ?? (base && `${base}.html`) };
   for (const path of [files.json, files.html]) {
-    if (path !== null) await written(path, mkdir(dirname(path), { recursive: true }));
+    if (path !== null) await written(path, Promise.try(makeFolder, dirname(path)));
   }
   return files;
 }
