@@ -299,9 +299,23 @@ describe('what a specialist says is the answer', () => {
     expect(outcome.decisions.at(-1)?.data).toEqual({ by: 'words' });
   });
 
-  it('of those that can answer', async () => {
-    const outcome = await ask({ boss: { error: ill }, thinker: { error: ill } }, { input: 'Solve this puzzle for me.' });
-    expect(outcome.text).toBe('print()');
+  it.each<[string, MemberScript]>([
+    ['can answer', { error: ill }],
+    ['say something', ' \n'],
+  ])('of those that %s', async (_, thinker) => {
+    const outcome = await ask({ boss: { error: ill }, thinker }, { input: 'Solve this puzzle for me.' });
+    expect([outcome.text, keysOf(outcome)]).toEqual(['print()', ['arbiter', 'reasoning', 'coding']]);
+  });
+
+  it('or an error with every reason; who said nothing is asked again when the run is resumed', async () => {
+    const { error, journal } = await ask({ boss: { error: ill }, thinker: '', coder: ' ' });
+    expect(error?.details.members).toMatchObject([
+      { member: 'arbiter', code: 'upstream_error' },
+      { member: 'coding', code: 'upstream_invalid', message: 'the answer was empty' },
+      { member: 'reasoning', code: 'upstream_invalid' },
+    ]);
+    const resumed = await ask({ boss: { error: ill }, coder: 'print()' }, { journal });
+    expect([resumed.text, keysOf(resumed)]).toEqual(['print()', ['arbiter', 'coding']]);
   });
 
   it('not when it failed: the arbiter is told, and goes on', async () => {
@@ -352,8 +366,11 @@ describe('an arbiter that routes', () => {
     expect([outcome.text, keysOf(outcome)]).toEqual(['print()', ['arbiter', 'coding']]);
   });
 
-  it('goes on to the others when the chosen one fails', async () => {
-    const outcome = await ask({ boss: consult('reasoning', 'x'), thinker: { error: ill } }, small);
+  it.each<[string, MemberScript]>([
+    ['fails', { error: ill }],
+    ['says nothing', '\n'],
+  ])('goes on to the others when the chosen one %s', async (_, thinker) => {
+    const outcome = await ask({ boss: consult('reasoning', 'x'), thinker }, small);
     expect([outcome.text, keysOf(outcome)]).toEqual(['print()', ['arbiter', 'reasoning', 'coding']]);
   });
 
@@ -459,6 +476,13 @@ describe('the arbiter’s other tools', () => {
       ['arbiter', 'coding', 'reasoning', 'arbiter', 'synthesize_responses'],
     ]);
     expect(lastText(outcome, 'boss')).toContain('[coding]\nprint()\n\n[reasoning]\nbecause');
+  });
+
+  it('synthesize_responses that comes to nothing is told to the arbiter', async () => {
+    const both = calls(calling('consult_coding', { query: 'How?' }), calling('consult_reasoning', { query: 'Why?' }));
+    const outcome = await ask({ boss: [both, calls(calling('synthesize_responses')), ' ', '', 'By myself.'] });
+    expect(outcome.text).toBe('By myself.');
+    expect(resultsOf(outcome).at(-1)).toMatchObject({ success: false, response: 'Nothing was written.' });
   });
 
   it('synthesize_responses without responses is refused', async () => {

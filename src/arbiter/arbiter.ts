@@ -75,7 +75,8 @@ async function* work(context: StrategyContext<unknown>, given: TeamOptions): Asy
   const awaited = awaitedAuthor(messages, names);
   const author = authors.find(({ name }) => name === awaited);
   const team = new Team(context, options);
-  if (author !== undefined && (yield* team.answeredBy([author], withoutAuthor(messages, names)))) return;
+  const follow = { optional: true, messages: withoutAuthor(messages, names) };
+  if (author !== undefined && (yield* team.answeredBy([author], follow))) return;
   yield* options.style === 'route' ? route(team) : lead(team);
 }
 

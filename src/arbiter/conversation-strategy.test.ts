@@ -92,6 +92,15 @@ describe('a direct conversation', () => {
     expect(outcome.results['b']).toMatchObject({ success: false });
   });
 
+  it.each<[string, string | { error: Error }]>([
+    ['fails', { error: ill }],
+    ['writes nothing', ' '],
+  ])('has its last word as the answer when the arbiter %s', async (_, answer) => {
+    const outcome = await hold({ boss: ({ key }) => (key === 'conclusion' ? answer : '{"action": "pass"}') });
+    expect(outcome.text).toBe('Then measure the load first.');
+    expect(outcome.decisions.at(-1)?.message).toMatch(/^The arbiter could not write the answer \((ill|the answer was empty)\)/);
+  });
+
   it('ends when one is left', async () => {
     const outcome = await hold({ b: { error: ill } });
     expect([outcome.text, turnsOf(outcome)]).toEqual(['So be it.', ['a', 'b', 'a']]);

@@ -2,12 +2,14 @@
  * `conversation`: the participants talk about the question, and the arbiter writes the answer from what they said; without an
  * arbiter that can, the last word is the answer.
  */
+import { EMPTY_ANSWER, fromFirstWord } from '../answers/first-word.ts';
 import type { ChatInput, ChatMessage } from '../contracts/chat.ts';
 import { chatFor, memberKeys, namesOf, takingPart, targetsOf } from '../contracts/member.ts';
-import { isContent, type Part } from '../contracts/part.ts';
+import type { Part } from '../contracts/part.ts';
 import { partsOf, type StrategyContext, type StrategyDefinition } from '../contracts/strategy.ts';
 import { allMembersFailed, type FailedMember } from '../errors/members.ts';
 import { conversationConfig, type ConversationConfig } from './arbiter-config.ts';
+import type { Ask } from './ask.ts';
 import { textOf } from './context-fit.ts';
 import { Conversation, type Reply } from './conversation.ts';
 import { holdDialogue, transcriptOf } from './dialogue.ts';
@@ -57,13 +59,9 @@ function maxTurnsOf({ mode, max_turns, allow_model_to_model }: ConversationConfi
 
 const DEFAULT_TURNS = 6;
 
-/** Keys of the steps: a participant's name, or the arbiter's decision; numbered from the second on. */
 function begin(context: StrategyContext<ConversationConfig>): Conversation {
   const { config, overrides } = context;
-  const keys = new Map<string, number>();
   const members = takingPart(config.participants, overrides.members);
-  const names = memberKeys(members);
-  const sampling = samplingOf(inputOf(context));
   return new Conversation(
     {
       mode: config.mode,
@@ -78,27 +76,44 @@ function begin(context: StrategyContext<ConversationConfig>): Conversation {
       },
     },
     {
-      ask: (target, input, { key = target, signal, consult }) => {
-        const count = (keys.get(key) ?? 0) + 1;
-        keys.set(key, count);
-        const isParticipant = names.includes(key);
-        return context
-          .call(
-            count === 1 ? key : `${key}.${count}`,
-            target,
-            {
-              operation: 'chat',
-              input: isParticipant ? { ...sampling, ...input } : input,
-              ...(consult !== undefined && { consult }),
-            },
-            { role: key, signal, confidence: isParticipant },
-          )
-          .answer();
-      },
+      ask: asking(context, memberKeys(members)),
       now: () => context.clock.now(),
       rethrow: (error) => void context.rethrow(error),
     },
   );
+}
+
+/** Keys of the steps: a participant's name, or the arbiter's decision; numbered from the second on. */
+function asking(context: StrategyContext<ConversationConfig>, names: readonly string[]): Ask {
+  const keys = new Map<string, number>();
+  const sampling = samplingOf(inputOf(context));
+  const failed = new Set<string>();
+  let isHeard = false;
+  return async (target, input, { key = target, signal, consult }) => {
+    const count = (keys.get(key) ?? 0) + 1;
+    keys.set(key, count);
+    const isParticipant = names.includes(key);
+    // It goes on while anybody has spoken or still can, and without the arbiter's decisions.
+    const isLast = isParticipant && !isHeard && names.every((name) => name === key || failed.has(name));
+    const child = context.call(
+      count === 1 ? key : `${key}.${count}`,
+      target,
+      {
+        operation: 'chat',
+        input: isParticipant ? { ...sampling, ...input } : input,
+        ...(consult !== undefined && { consult }),
+      },
+      { role: key, signal, confidence: isParticipant, optional: !isLast },
+    );
+    try {
+      const answer = await child.answer();
+      isHeard ||= isParticipant && answer.text.trim() !== '';
+      return answer;
+    } catch (error) {
+      failed.add(key);
+      throw error;
+    }
+  };
 }
 
 /** A small model would stop or change things at random: it moderates nothing. */
@@ -133,7 +148,7 @@ function writesAnswer(context: StrategyContext<ConversationConfig>): boolean {
 
 const WRITE = 'Write the answer to the question from what was said. Decide where they disagree. Do not mention the discussion.';
 
-/** The arbiter's answer, as it writes it. False when it failed before its first word. */
+/** The arbiter's answer, as it writes it. False when it failed before its first word, or has none. */
 async function* conclusion(
   context: StrategyContext<ConversationConfig>,
   replies: readonly Reply[],
@@ -145,23 +160,24 @@ async function* conclusion(
     withContext(request.messages, context.overrides.context ?? ''),
     `AI models have discussed this:\n\n${transcriptOf(replies)}\n\n${WRITE}`,
   );
-  const child = context.call('conclusion', arbiter.model, chatFor({ ...request, messages }, arbiter));
+  const child = context.call('conclusion', arbiter.model, chatFor({ ...request, messages }, arbiter), { optional: true });
   let said = false;
+  let problem: string = EMPTY_ANSWER.message;
   try {
-    for await (const part of child) {
-      said ||= isContent(part);
+    for await (const part of fromFirstWord(child)) {
+      said = true;
       yield part;
     }
-    return true;
   } catch (error) {
     if (said) throw error;
-    const { message } = context.rethrow(error);
-    context.report({
-      type: 'decision',
-      message: `The arbiter could not write the answer (${message}): the last word is the answer.`,
-    });
-    return false;
+    problem = context.rethrow(error).message;
   }
+  if (said) return true;
+  context.report({
+    type: 'decision',
+    message: `The arbiter could not write the answer (${problem}): the last word is the answer.`,
+  });
+  return false;
 }
 
 function* lastWord(context: StrategyContext<ConversationConfig>, { response, confidence }: Reply): Generator<Part> {

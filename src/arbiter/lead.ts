@@ -76,7 +76,7 @@ async function think(
       team.key(standIn ? 'arbiter' : 'answer'),
       arbiter.model,
       chatFor(request, member),
-      standIn ? { role: 'arbiter' } : {},
+      standIn ? { role: 'arbiter', optional: canStandIn(team) } : {},
     );
     return await child.answer();
   } catch (error) {
@@ -84,6 +84,11 @@ async function think(
     if (!standIn) throw error;
     return null;
   }
+}
+
+/** Whether somebody can answer without the arbiter. */
+function canStandIn({ consulted, byWords }: Team): boolean {
+  return consulted.length > 0 || byWords.length > 0;
 }
 
 /** In the last round nothing is called any more. What the client forbids for its own tools does not concern the arbiter's. */
@@ -127,7 +132,7 @@ async function* handedOver(team: Team, server: ToolServer, { internal }: TurnRea
   if (first.action.type === 'synthesize' && team.consulted.length > 1) return yield* server.synthesis(first.action.instructions);
   const receiver = receiverOf(team, first);
   if (receiver === null || !team.admits(receiver)) return false;
-  if (yield* team.answeredBy([receiver])) {
+  if (yield* team.answeredBy([receiver], { optional: true })) {
     team.decided(`The arbiter handed the question over to ${receiver.name}.`, { specialist: receiver.name, by: 'arbiter' });
     return true;
   }

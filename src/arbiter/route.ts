@@ -53,7 +53,9 @@ async function choose(team: Team, toolbox: Toolbox, tools: ChatInput['tools']): 
     arbiter,
   );
   try {
-    const child = team.context.call(team.key('arbiter'), arbiter.model, { operation: 'chat', input }, { role: 'arbiter' });
+    // Without a choice the words decide.
+    const options = { role: 'arbiter', optional: team.byWords.length > 0 };
+    const child = team.context.call(team.key('arbiter'), arbiter.model, { operation: 'chat', input }, options);
     const answer = await child.answer();
     return { answer, reading: toolbox.read(answer, team.question) };
   } catch (error) {

@@ -2,11 +2,12 @@
  * What the arbiter of one run works with: whom it may ask, and the calls that this takes. Everything that is asked goes
  * through the strategy's context, under keys that are the same whenever the run is run again.
  */
+import { EMPTY_ANSWER, fromFirstWord } from '../answers/first-word.ts';
 import type { ChatInput, ChatMessage } from '../contracts/chat.ts';
 import type { Member } from '../contracts/member.ts';
 import type { ModelDescriptor } from '../contracts/model.ts';
 import type { ChildAnswer } from '../contracts/orchestrated.ts';
-import { isContent, type Part } from '../contracts/part.ts';
+import type { Part } from '../contracts/part.ts';
 import { questionOf, type StrategyContext } from '../contracts/strategy.ts';
 import { allMembersFailed, type FailedMember } from '../errors/members.ts';
 import type { ArbiterTool, ConversationConfig } from './arbiter-config.ts';
@@ -58,6 +59,8 @@ export class Team {
   readonly consulted: Consulted[] = [];
   readonly failures: FailedMember[] = [];
   readonly #keys = new Map<string, number>();
+  /** Keys of the calls whose answers were empty. */
+  readonly #silent: string[] = [];
   readonly #involved = new Set<string>();
 
   constructor(context: StrategyContext<unknown>, options: TeamOptions) {
@@ -79,14 +82,14 @@ export class Team {
     return count === 1 ? base : `${base}.${count}`;
   }
 
-  /** Asks any model; for the parts that know nothing of runs. */
+  /** Asks any model for something that the arbiter can do without; for the parts that know nothing of runs. */
   readonly ask: Ask = (target, input, { key = 'ask', signal, consult }) =>
     this.context
       .call(
         this.key(key),
         target,
         { operation: 'chat', input, ...(consult !== undefined && { consult }) },
-        { role: key, confidence: false, signal },
+        { role: key, confidence: false, signal, optional: true },
       )
       .answer();
 
@@ -103,7 +106,7 @@ export class Team {
     return this.#involved.has(specialist.name) || this.#involved.size < this.options.limits.max_models;
   }
 
-  /** Asks a specialist and waits for its answer. */
+  /** Asks a specialist and waits for its answer. One that fails is a result that failed: the arbiter goes on without it. */
   async consult(specialist: Specialist, tool: string, query: string, context: string): Promise<ConsultResult> {
     if (!this.admits(specialist)) {
       const limit = this.options.limits.max_models;
@@ -121,9 +124,12 @@ export class Team {
     const request = consultation({ query, context: known, history, images }, specialist);
     const key = this.key(keyFor(specialist));
     try {
-      const child = this.context.call(key, specialist.member.model, request, { role: specialist.name });
+      const child = this.context.call(key, specialist.member.model, request, { role: specialist.name, optional: true });
       const answer = await child.answer();
-      if (answer.text.trim() === '') return { tool, success: false, response: 'It gave no answer.', reasoning: answer.reasoning };
+      if (answer.text.trim() === '') {
+        this.#silent.push(key);
+        return { tool, success: false, response: 'It gave no answer.', reasoning: answer.reasoning };
+      }
       this.consulted.push({ specialist, answer });
       return { tool, success: true, response: answer.text, reasoning: answer.reasoning };
     } catch (error) {
@@ -132,24 +138,28 @@ export class Team {
   }
 
   /**
-   * The first of these that can answer does so in the run's name, as it writes. Gives false when none could; a failure in
-   * the middle of an answer is the run's.
+   * The first of these that can answer does so in the run's name, as it writes. Gives false when none could, or none said
+   * anything; a failure in the middle of an answer is the run's. `optional`: there is something else to do then.
    */
   async *answeredBy(
     order: readonly Specialist[],
-    messages: readonly ChatMessage[] = this.input.messages,
+    { optional = false, messages = this.input.messages }: { optional?: boolean; messages?: readonly ChatMessage[] } = {},
   ): AsyncGenerator<Part, boolean> {
-    for (const specialist of order) {
+    for (const [i, specialist] of order.entries()) {
       const request = authorship({ ...this.input, messages: [...messages] }, specialist, this.given);
-      const child = this.context.call(this.key(keyFor(specialist)), specialist.member.model, request, { role: specialist.name });
+      const key = this.key(keyFor(specialist));
+      const options = { role: specialist.name, optional: optional || i < order.length - 1 };
+      const child = this.context.call(key, specialist.member.model, request, options);
       this.#involved.add(specialist.name);
       let said = false;
       try {
-        for await (const part of child) {
-          said ||= isContent(part);
+        for await (const part of fromFirstWord(child)) {
+          said = true;
           yield withAuthor(part, specialist.name);
         }
-        return true;
+        if (said) return true;
+        this.#silent.push(key);
+        this.failures.push({ member: specialist.name, ...EMPTY_ANSWER });
       } catch (error) {
         if (said) throw error;
         this.failed(specialist.name, error);
@@ -168,7 +178,9 @@ export class Team {
     this.context.report({ type: 'decision', message, data });
   }
 
+  /** When the run is resumed, those who said nothing are asked again. */
   allFailed(): never {
+    for (const key of this.#silent) this.context.forget(key);
     throw allMembersFailed(this.failures);
   }
 }

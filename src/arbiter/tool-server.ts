@@ -1,7 +1,8 @@
 /** Serves the calls of an arbiter's tools. Independent ones at once; the user is asked last, because that pauses the run. */
+import { fromFirstWord } from '../answers/first-word.ts';
 import type { ChatInput, ToolDefinition } from '../contracts/chat.ts';
 import { inputForMember } from '../contracts/member.ts';
-import { isContent, type Part } from '../contracts/part.ts';
+import type { Part } from '../contracts/part.ts';
 import type { ArbiterAction, ArbiterCall } from './arbiter-tools.ts';
 import { Conversation } from './conversation.ts';
 import { holdDialogue, transcriptOf } from './dialogue.ts';
@@ -143,24 +144,26 @@ export class ToolServer {
         key: 'synthesize_responses',
         signal: this.#team.context.signal,
       });
+      if (answer.text.trim() === '') return { tool, success: false, response: 'Nothing was written.', reasoning: null };
       return { tool, success: true, response: answer.text, reasoning: null };
     } catch (error) {
       return { tool, success: false, response: this.#team.failed('synthesize_responses', error).message, reasoning: null };
     }
   }
 
-  /** The synthesis as the run's answer, as it is written. False when it failed before its first word. */
+  /** The synthesis as the run's answer, as it is written. False when it failed before its first word, or has none. */
   async *synthesis(instructions: string): AsyncGenerator<Part, boolean> {
     const { context, options } = this.#team;
     const input = this.#synthesisInput(instructions);
     let said = false;
     try {
       const key = this.#team.key('synthesize_responses');
-      for await (const part of context.call(key, options.arbiter.model, { operation: 'chat', input })) {
-        said ||= isContent(part);
+      const child = context.call(key, options.arbiter.model, { operation: 'chat', input }, { optional: true });
+      for await (const part of fromFirstWord(child)) {
+        said = true;
         yield part;
       }
-      return true;
+      return said;
     } catch (error) {
       if (said) throw error;
       this.#team.failed('synthesize_responses', error);

@@ -73,6 +73,19 @@ describe('a member that failed', () => {
     expect(answer.decisions[0]?.message).toBe('fake:a failed (forbidden): request_user_input, but it goes on without');
   });
 
+  it('is a result that failed where an arbiter consults it, and the arbiter goes on', async () => {
+    const thinker = advising({ cause: 'no key', action: 'request_user_input', arguments: { question: 'Which key?' } });
+    const team = { team: { strategy: 'arbiter', arbiter: 'fake:boss', specialists: { locks: 'fake:a', doors: 'fake:b' } } };
+    const toolCalls = [{ id: 'c1', name: 'consult_locks', arguments: { query: 'Which one is it?' } }];
+    await using started = await start(
+      { boss: { answer: [{ toolCalls }, { text: 'It stays shut.' }] }, a: { answer: ill }, b: {}, thinker },
+      { orchestrations: team, failures },
+    );
+    const answer = await started.tutti.run({ model: 'team', input: 'Open it.' });
+    expect([answer.text, answer.status]).toEqual(['It stays shut.', 'completed']);
+    expect(answer.decisions[0]?.message).toBe('fake:a failed (forbidden): request_user_input, but it goes on without');
+  });
+
   it('sends a pipeline back to the stage that is advised, which the adviser knows', async () => {
     const thinker = advising({ cause: 'there is no city in it', action: 'rollback', detail: 'the stage facts' });
     const stages = [
