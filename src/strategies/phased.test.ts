@@ -1,3 +1,4 @@
+import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type { ChatInput } from '../contracts/chat.ts';
 import { TuttiError } from '../errors/error.ts';
@@ -37,6 +38,11 @@ strategyContract(
       { config: { ...config, context: [{ name: 'x' }] }, reason: /a `model` or a `capability`/ },
       { config: { ...config, on_reject: 'panic' }, reason: /keep/ },
       { config: { ...config, verification_prompt: 'Right?' }, reason: /needs \{question\} and \{answer\}/ },
+      { config: { ...config, next: 'arbiter' }, reason: /`next: arbiter` needs an `arbiter`/ },
+      { config: { ...config, arbiter: 'boss' }, reason: /an `arbiter` goes with `next: arbiter`/ },
+      { config: { ...config, max_turns: 3 }, reason: /`max_turns` goes with `next: arbiter`/ },
+      { config: { ...config, next: 'arbiter', arbiter: 'boss', max_turns: 0 }, reason: /at least 1/ },
+      { config: { ...config, next: 'steps' }, reason: /phases/ },
       { config: { ...config, quorum: 2 }, reason: /quorum/ },
     ],
   },
@@ -553,5 +559,205 @@ describe('advice on a failure in a phase', () => {
     const kept = await ask({ ...notes, on_reject: 'keep' }, { checker: advised('rollback') });
     expect([kept.text, steps(kept)]).toEqual(['42', ['context.notes', 'reasoning', 'verification']]);
     expect(kept.decisions.at(-1)?.message).toBe('the answer is given without the verification');
+  });
+});
+
+describe('phased with an arbiter', () => {
+  const own = { next: 'arbiter', arbiter: 'boss', context: ['notes'] };
+  const steps = ({ calls }: StrategyOutcome): unknown[] => calls.map(({ options }) => options.step.split('/').at(-1));
+  const asked = ({ calls }: StrategyOutcome, step: string): unknown =>
+    calls.find(({ options }) => options.step.endsWith(`/${step}`))?.input.messages.at(-1)?.content;
+  const messages = ({ decisions }: StrategyOutcome): string[] => decisions.map(({ message }) => message);
+
+  strategyContract(
+    {
+      definition: phasedStrategy,
+      config: { ...config, ...own },
+      members: { notes: 'It is late.', thinker: '42', spare: '41', checker: 'I get 42. Yes.', boss: 'verification' },
+      bad: [],
+    },
+    { describe, it },
+  );
+
+  it('begins with the context, and has the phases done that the arbiter names, until it is done', async () => {
+    const outcome = await ask(own, { boss: ['2', 'Number 3.'] });
+    expect([outcome.text, steps(outcome)]).toEqual(['42', ['context.notes', 'next2', 'reasoning', 'next3', 'verification']]);
+    expect(outcome.confidence?.score).toBeCloseTo(0.9);
+    expect(messages(outcome)).toEqual(['next: reasoning (the arbiter’s choice)', 'next: verification (the arbiter’s choice)']);
+    const short = await ask(own, { boss: ['reasoning', 'done'] });
+    expect([short.text, short.confidence?.score, messages(short).at(-1)]).toEqual([
+      '42',
+      0.8,
+      'the answer is given without the verification',
+    ]);
+  });
+
+  it('tells the arbiter what there is, and what may come', async () => {
+    const outcome = await ask(own, {
+      boss: ['reasoning', 'verification', 'done'],
+      checker: 'No, that is not what was asked for.',
+    });
+    expect(asked(outcome, 'next2')).toBe(
+      'Context:\nIt is late.\n\nQuestion: 40 + 2?\n\nDone so far: context\nPhases:\n1. context: the sources are asked what is missing\n2. reasoning: the answer is written, with what is known\nWhich phase is next? Reply with its number.',
+    );
+    expect(asked(outcome, 'next3')).toMatch(/\[answer\]\n42\n.*\n3\. verification: .*\n4\. done: /s);
+    expect(asked(outcome, 'next4')).toMatch(
+      /\[verification\]\nrejected\. No, that is not what was asked for\.\n.*\n2\. reasoning: .*\n3\. done: /s,
+    );
+    const bare = await ask({ ...own, context: [], verification: undefined }, { boss: 'done' });
+    expect([bare.text, steps(bare)]).toEqual(['42', ['reasoning', 'next2']]);
+    expect(asked(bare, 'next2')).toMatch(/Phases:\n1\. reasoning: .*\n2\. done: /);
+  });
+
+  it('takes the synthesis, which asks nobody, for the end', async () => {
+    expect(steps(await ask(own, { boss: ['reasoning', 'Go on with the synthesis.'] }))).toEqual([
+      'context.notes',
+      'next2',
+      'reasoning',
+      'next3',
+    ]);
+  });
+
+  it('asks the sources again, knowing what they gave; what they add comes to it', async () => {
+    const outcome = await ask(own, {
+      boss: ['context', 'reasoning', 'done'],
+      notes: ['It is late.', 'It is Friday.'],
+    });
+    expect(steps(outcome)).toEqual(['context.notes', 'next2', 'context.notes.turn2', 'next3', 'reasoning', 'next4']);
+    expect(asked(outcome, 'context.notes.turn2')).toBe('40 + 2?\n\nKnown so far:\nIt is late.\nSay what is missing.');
+    expect(asked(outcome, 'reasoning')).toBe('Context:\n[notes]\nIt is late.\n\n[notes]\nIt is Friday.\n\nQuestion: 40 + 2?');
+  });
+
+  it('has the answer written again, with the objection, and checked again', async () => {
+    const outcome = await ask(
+      { ...own, on_reject: 'keep' },
+      {
+        boss: ['reasoning', 'verification', 'reasoning', 'verification'],
+        thinker: ['41', { text: '42', confidence: 0.8 }],
+        checker: ['No. You forgot one of the two.', 'Yes.'],
+      },
+    );
+    expect([outcome.text, outcome.confidence?.score, steps(outcome).filter((step) => !String(step).startsWith('next'))]).toEqual([
+      '42',
+      0.9,
+      ['context.notes', 'reasoning', 'verification', 'reasoning.turn2', 'verification.turn2'],
+    ]);
+    expect(asked(outcome, 'reasoning.turn2')).toContain('Draft answer: 41\nReview: No. You forgot one of the two.');
+    expect(outcome.results['verification.turn2']?.content).toMatchObject({ verdict: 'approved' });
+  });
+
+  it('lets a rejection stand when the answer stays the same', async () => {
+    const boss = ['reasoning', 'verification', 'reasoning', 'done'];
+    const outcome = await ask({ ...own, on_reject: 'keep' }, { boss, checker: 'No.' });
+    expect([outcome.text, outcome.confidence?.score]).toEqual(['42', 0.3]);
+    expect(messages(outcome)).toContain('the reasoning comes to the same answer: its check stands');
+  });
+
+  it('keeps the answer that there is when another cannot be had', async () => {
+    const outcome = await ask(own, { boss: ['reasoning', 'reasoning', 'done'], thinker: ['42', ill], spare: ill });
+    expect([outcome.text, outcome.error]).toEqual(['42', null]);
+    expect(messages(outcome)).toContain('the reasoning gives no answer now: the one before stays');
+  });
+
+  it('passes over an arbiter that fails, is late or names no phase: their order decides', async () => {
+    for (const boss of [ill, 'Hm.', 'verification']) {
+      const outcome = await ask(own, { boss });
+      expect(steps(outcome).filter((step) => !String(step).startsWith('next'))).toEqual([
+        'context.notes',
+        'reasoning',
+        'verification',
+      ]);
+    }
+    expect(messages(await ask(own, { boss: ill }))[0]).toBe(
+      'next: reasoning (the arbiter failed (upstream_error): by the order of the phases)',
+    );
+    expect(messages(await ask(own, { boss: 'Hm.' }))[0]).toBe(
+      'next: reasoning (the arbiter names no phase that may come: by their order)',
+    );
+    const clock = new FakeClock();
+    const called = deferred();
+    const boss = ({ index }: { index: number }): MemberAnswer =>
+      index > 0 ? { text: 'done' } : (called.resolve(), { hangs: true });
+    const late = ask(own, { boss }, { clock });
+    await called.promise;
+    clock.advance(20_000);
+    expect(messages(await late)[0]).toContain('member_timeout');
+  });
+
+  it('has so many turns to give, of which the last is the reasoning’s when there is no answer', async () => {
+    const outcome = await ask({ ...own, max_turns: 3 }, { boss: 'context' });
+    expect([outcome.text, steps(outcome)]).toEqual([
+      '42',
+      ['context.notes', 'next2', 'context.notes.turn2', 'next3', 'reasoning'],
+    ]);
+    expect(messages(outcome).slice(-3)).toEqual([
+      'reasoning in place of context: it is the last turn, and there is no answer',
+      '3 turns are over',
+      'the answer is given without the verification',
+    ]);
+    expect(steps(await ask({ ...own, max_turns: 1 }, {}))).toEqual(['reasoning']);
+    expect(steps(await ask(own, { boss: 'reasoning' })).filter((step) => String(step).startsWith('next'))).toHaveLength(5);
+  });
+
+  it('streams nothing, as any answer may be written anew', async () => {
+    const half: MemberAnswer = { text: 'half', ...ill };
+    expect((await ask({ ...own, on_reject: 'keep' }, { boss: ['2', 'done'], thinker: half })).text).toBe('41');
+  });
+
+  it('follows advice on a failure before it asks the arbiter, once', async () => {
+    const back: MemberAnswer = {
+      error: new TuttiError('upstream_error', 'ill', {
+        details: { advice: { action: 'rollback', phase: null, cause: 'no date is known' } },
+      }),
+    };
+    const outcome = await ask(
+      { ...own, reasoning: 'thinker' },
+      { boss: ['reasoning', 'reasoning', 'verification'], thinker: [back, '42'] },
+    );
+    expect(steps(outcome)).toEqual([
+      'context.notes',
+      'next2',
+      'reasoning',
+      'context.notes.turn2',
+      'next4',
+      'reasoning.turn2',
+      'next5',
+      'verification',
+    ]);
+    expect(asked(outcome, 'context.notes.turn2')).toContain('The reasoning failed with it: no date is known');
+    const stuck = await ask({ ...own, reasoning: 'thinker' }, { boss: 'reasoning', thinker: back });
+    expect([stuck.error?.code, steps(stuck).filter((step) => String(step).startsWith('reasoning'))]).toEqual([
+      'all_members_failed',
+      ['reasoning', 'reasoning.turn2'],
+    ]);
+    const unchecked = await ask(own, { boss: ['reasoning', 'verification', 'done'], checker: back, thinker: ['41', '42'] });
+    expect([unchecked.text, steps(unchecked).at(-2)]).toEqual(['42', 'reasoning.turn2']);
+  });
+
+  it('leaves out what the call leaves out', async () => {
+    const outcome = await ask(own, { boss: ['reasoning', 'done'] }, { overrides: { verification: false } });
+    expect(asked(outcome, 'next3')).not.toContain('verification:');
+  });
+
+  it('gives an answer within its turns, whatever it is told, and the same one when it is run again', async () => {
+    const word = fc.constantFrom('context', 'reasoning', 'verification', 'done', 'synthesis', 'Hm.', '');
+    const verdict = fc.constantFrom('Yes.', 'No.', 'No, it is 46.', 'Hm.');
+    const several = <T>(one: fc.Arbitrary<T>): fc.Arbitrary<T[]> => fc.array(one, { minLength: 1, maxLength: 6 });
+    const onReject = fc.constantFrom('keep', 'correct', 'revise');
+    const turns = fc.integer({ min: 1, max: 7 });
+    await fc.assert(
+      fc.asyncProperty(several(word), several(verdict), onReject, turns, async (boss, checker, on_reject, max_turns) => {
+        const members = { boss, checker, notes: ['a', 'b', 'c'], thinker: ['41', '42', '', '41'] };
+        const first = await ask({ ...own, on_reject, max_turns }, members);
+        expect([first.error, first.text === '']).toEqual([null, false]);
+        const phases = steps(first).filter((step) =>
+          /^(?:context\.notes|reasoning|verification)(?:\.turn\d+)?$/.test(String(step)),
+        );
+        expect(phases.length).toBeLessThanOrEqual(max_turns);
+        const again = await ask({ ...own, on_reject, max_turns }, members, { journal: first.journal });
+        expect([again.text, again.calls.length]).toEqual([first.text, 0]);
+      }),
+      { numRuns: 60 },
+    );
   });
 });

@@ -5,7 +5,8 @@
  *
  * When a phase fails, failure assistance may name another member of the reasoning, or send the run back to the phase before, once.
  *
- * The answer streams when nothing can take its place: without a verification, or when a rejected answer is kept.
+ * The answer streams when nothing can take its place: without a verification, or when a rejected answer is kept. With `next: arbiter`,
+ * where a model says which phase comes next, any answer may be written anew, so none streams.
  *
  * Its confidence is its author's, changed by these rules in this order: an approval is an agreement of all, and raises it; where author
  * and verifier give different answers, it is that of a tied vote; errors that an image shows take 20 % off; a rejection that stands leaves
@@ -21,6 +22,7 @@ import { partsOf, type StrategyContext, type StrategyDefinition } from '../contr
 import { phasedConfig, type PhasedConfig } from './phased/config.ts';
 import { reportsError, unavailableTools } from './phased/findings.ts';
 import type { Gathered } from './phased/gathering.ts';
+import { ArbitratedWork } from './phased/arbitrated.ts';
 import { planOf } from './phased/plan.ts';
 import type { Reasoned } from './phased/reasoning.ts';
 import type { Checked } from './phased/checking.ts';
@@ -31,10 +33,10 @@ type Context = StrategyContext<PhasedConfig>;
 export const phasedStrategy: StrategyDefinition<PhasedConfig> = {
   strategy: 'phased',
   config: phasedConfig,
-  describe: ({ context, reasoning, verification, on_reject }) => {
+  describe: ({ context, reasoning, verification, on_reject, arbiter }) => {
     const all = [...context, ...reasoning, ...(verification === undefined ? [] : [verification])];
     return {
-      members: targetsOf(all),
+      members: targetsOf([...all, ...(arbiter === undefined ? [] : [arbiter])]),
       names: namesOf(all),
       phases: [
         ...(context.length > 0 ? ['context'] : []),
@@ -52,8 +54,11 @@ export const phasedStrategy: StrategyDefinition<PhasedConfig> = {
 async function* run(context: Context): AsyncGenerator<Part> {
   const { step } = context.options;
   const plan = planOf(context);
-  const streams = plan.verifier === null || context.config.on_reject === 'keep';
-  const { gathered, reasoned, checked } = yield* new Work(context, plan, { streams }).run();
+  const { next, arbiter, on_reject } = context.config;
+  const isArbitrated = next === 'arbiter' && arbiter !== undefined;
+  const streams = !isArbitrated && (plan.verifier === null || on_reject === 'keep');
+  const work = isArbitrated ? new ArbitratedWork(context, plan, arbiter) : new Work(context, plan, { streams });
+  const { gathered, reasoned, checked } = yield* work.run();
   const confidence = conclude(context, gathered, reasoned, checked);
   if (!streams) return yield* partsOf(checked.answer, step, confidence);
   yield { type: 'finish', step, choice: 0, reason: reasoned.answer.finishReason, confidence };

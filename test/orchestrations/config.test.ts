@@ -89,6 +89,16 @@ describe('an orchestration that cannot work is refused', () => {
       '  p: { strategy: workflow, steps: [code, dance], roles: { code: { model: embedded:base } } }\n',
       /FILE:3:\d+ orchestrations\.p\.steps/,
     ],
+    [
+      'phases whose arbiter is missing',
+      '  p: { strategy: phased, reasoning: embedded:base, next: arbiter }\n',
+      /FILE:3:\d+ orchestrations\.p\.arbiter: `next: arbiter` needs an `arbiter`/,
+    ],
+    [
+      'an arbiter of phases that nobody has',
+      '  p: { strategy: phased, reasoning: embedded:base, next: arbiter, arbiter: embedded:bose }\n',
+      /FILE:3:\d+ orchestrations\.p.*embedded:bose/,
+    ],
     ['a pipeline without stages', '  p: { strategy: pipeline, stages: [] }\n', /FILE:3:\d+ orchestrations\.p\.stages/],
   ])('%s', async (_what, yaml, message) => {
     expect(await errorOf(yaml)).toMatch(message);

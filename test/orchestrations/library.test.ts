@@ -49,6 +49,27 @@ describe('orchestrate', () => {
     });
   });
 
+  it('lets a model choose the next phase of `phased`', async () => {
+    const boss: FakeModelScript = { answer: [{ text: '1' }, { text: 'done' }] };
+    await using started = await start({ a: { answer: 'from a' }, b: { answer: 'Yes.' }, boss });
+    const { text, decisions, modelResults } = await started.tutti.orchestrate({
+      strategy: 'phased',
+      context: ['fake:b'],
+      reasoning: ['fake:a'],
+      verification: 'fake:b',
+      next: 'arbiter',
+      arbiter: 'fake:boss',
+      maxTurns: 3,
+      input: 'x',
+    });
+    expect([text, Object.keys(modelResults)]).toEqual([
+      'from a',
+      ['context.fake:b', 'next2', 'context.fake:b.turn2', 'next3', 'reasoning'],
+    ]);
+    expect(decisions.map(({ message }) => message)).toContain('next: context (the arbiter’s choice)');
+    expect(modelResults.next2).toMatchObject({ role: 'arbiter', model: 'fake:boss' });
+  });
+
   it('takes the best models for a capability in place of members', async () => {
     const scripts = (quality: number): FakeModelScript => ({
       answer: { failBefore: ill },

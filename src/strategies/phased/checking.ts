@@ -38,20 +38,22 @@ export interface Checked {
   readonly verifier: Confidence | null;
   /** Author and verifier give different answers. */
   readonly isDisputed?: true;
+  /** What the verifier has to say about the author's answer. */
+  readonly remarks?: string;
   /** There is no verdict, and failure assistance says what to do about it. */
   readonly advice?: FailureAdvice | null;
 }
 
 /** The verdict on an answer; null when the verifier could give none. */
 export async function askVerdict(checked: Case, key: string, answer: ChildAnswer): Promise<Check | null> {
-  const { context, task, verifier } = checked;
+  const { context, plan, task, verifier } = checked;
   const said = asText(answer);
   const { verification_prompt: own } = context.config;
   const prompt = own === undefined ? verifyPrompt(task.question, said) : filled(own, task.question, said);
   const reply = await askVerifier(checked, key, chatFor(forJudge(seenBy(context, verifier, task), prompt), verifier));
   if (reply === null) return null;
   const verdict = readVerdict(reply.text, said);
-  context.report({ type: 'result', key, content: verdict });
+  context.report({ type: 'result', key: `${key}${plan.suffix}`, content: verdict });
   return { verdict, reply };
 }
 
@@ -66,7 +68,7 @@ export async function askVerifier(checked: Case, key: string, request: StrategyR
   if (timeoutMs <= 0) return null;
   const options: ChildOptions = { timeoutMs, role: 'verification', optional: true };
   try {
-    return await context.call(key, verifier.model, request, options).answer();
+    return await context.call(`${key}${plan.suffix}`, verifier.model, request, options).answer();
   } catch (thrown) {
     checked.advice = context.rethrow(thrown).advice ?? null;
     return null; // its result tells why

@@ -15,6 +15,8 @@ type Context = StrategyContext<PhasedConfig>;
 export interface Gathered {
   /** All that is known, as one text; '' when nothing is. */
   readonly text: string;
+  /** That text, by who gave it. */
+  readonly pieces: readonly ContextPiece[];
   /** What those said who looked at images, by their steps. */
   readonly seen: readonly { readonly key: string; readonly text: string }[];
   readonly failures: readonly FailedMember[];
@@ -71,11 +73,25 @@ export async function gather(context: Context, { branches, limits }: Plan, remar
   }
   const given: ContextPiece[] =
     context.overrides.context === undefined ? [] : [{ source: 'context', text: context.overrides.context }];
-  const pieces = told.map(({ branch, answer }) => ({ source: branch.key.replace('context.', ''), text: answer.text }));
+  const pieces = [...given, ...told.map(({ branch, answer }) => ({ source: branch.name, text: answer.text }))];
   return {
-    text: joinContext([...given, ...pieces]),
+    text: joinContext(pieces),
+    pieces,
     seen: told.flatMap(({ branch, answer }) => (needOf(branch) === 'images' ? [{ key: branch.key, text: answer.text }] : [])),
     failures,
+  };
+}
+
+/** What was known, and what has come to it. */
+export function joined(before: Gathered, more: Gathered): Gathered {
+  const isNew = ({ source, text }: ContextPiece): boolean =>
+    !before.pieces.some((known) => known.source === source && known.text.trim() === text.trim());
+  const pieces = [...before.pieces, ...more.pieces.filter(isNew)];
+  return {
+    text: joinContext(pieces),
+    pieces,
+    seen: [...before.seen, ...more.seen],
+    failures: [...before.failures, ...more.failures],
   };
 }
 

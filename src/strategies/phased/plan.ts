@@ -6,6 +6,8 @@ import type { Phase, PhasedConfig, Source } from './config.ts';
 /** A source with the name of its step. */
 export interface Branch {
   readonly key: string;
+  /** What it is called where its words are shown. */
+  readonly name: string;
   readonly source: Source;
 }
 
@@ -16,6 +18,15 @@ export interface Plan {
   readonly verifier: Member | null;
   /** Milliseconds. */
   readonly limits: Readonly<Record<Phase, number>>;
+  /** What the keys of calls end with: '' in the first turn of a phase. */
+  readonly suffix: string;
+}
+
+/** The plan for another turn of a phase: its calls are steps of their own, `reasoning.turn2`. */
+export function inTurn(plan: Plan, turn: number): Plan {
+  if (turn === 1) return plan;
+  const suffix = `.turn${turn}`;
+  return { ...plan, suffix, branches: plan.branches.map((branch) => ({ ...branch, key: `${branch.key}${suffix}` })) };
 }
 
 /**
@@ -25,7 +36,10 @@ export interface Plan {
 export function planOf({ config, overrides }: Pick<StrategyContext<PhasedConfig>, 'config' | 'overrides'>): Plan {
   const { members, timeouts = {} } = overrides;
   const keys = memberKeys(config.context);
-  const branches = config.context.map((source, i) => ({ key: `context.${keys[i]}`, source }));
+  const branches = config.context.map((source, i): Branch => {
+    const name = keys[i]!; // one key a source
+    return { key: `context.${name}`, name, source };
+  });
   const reasoning = takingPart(config.reasoning, members);
   if (reasoning.length === 0) {
     throw new TuttiError('unknown_member', '`members` leaves nobody for the reasoning.', { param: 'members' });
@@ -38,6 +52,7 @@ export function planOf({ config, overrides }: Pick<StrategyContext<PhasedConfig>
     reasoning,
     verifier: verifierOf(config, overrides),
     limits,
+    suffix: '',
   };
 }
 

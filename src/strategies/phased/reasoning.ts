@@ -61,6 +61,8 @@ export interface Asking {
   readonly failures: FailedMember[];
   /** Whether advice to go back to an earlier phase is followed. */
   readonly mayGoBack: boolean;
+  /** `Plan.suffix` */
+  readonly suffix: string;
 }
 
 /**
@@ -71,10 +73,11 @@ export async function* reason(
   context: Context,
   members: readonly Member[],
   task: Task,
-  { limit, streams, failures, mayGoBack }: Asking,
+  { limit, streams, failures, mayGoBack, suffix }: Asking,
 ): AsyncGenerator<Part, Reasoned | FailureAdvice | null> {
   const start = context.clock.monotonic();
-  const open = members.map((member, i) => ({ member, key: reasoningKey(i) }));
+  const open = members.map((member, i) => ({ member, key: `${reasoningKey(i)}${suffix}` }));
+  let useless: string | undefined;
   for (let next = open.shift(); next !== undefined; next = open.shift()) {
     const { member, key } = next;
     const timeoutMs = limit - (context.clock.monotonic() - start);
@@ -82,10 +85,11 @@ export async function* reason(
       failures.push({ member: key, code: 'member_timeout', message: `the ${limit / 1000} s for the reasoning were over` });
       continue;
     }
-    const options = { timeoutMs, role: 'reasoning', optional: open.length > 0 };
+    const options = { timeoutMs, role: 'reasoning', optional: open.length > 0, insteadOf: useless };
     const child = context.call(key, member.model, requestFor(context, member, task), options);
     const { answer, advice } = yield* take(context, child, streams, failures);
     if (answer !== null) return { key, member, answer };
+    useless = key;
     if (advice === undefined) continue;
     const names = open.map((other) => other.member.name ?? other.member.model);
     const named = advice.phase === null ? null : readPick(advice.phase, names);

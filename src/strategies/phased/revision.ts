@@ -39,7 +39,7 @@ async function revise(checked: Case, { verdict }: Check): Promise<ChildAnswer | 
   const request = { ...base, input: { ...base.input, messages: asking(base.input.messages, draft) } };
   const options = { timeoutMs: plan.limits.reasoning, role: 'reasoning', optional: true };
   try {
-    return await context.call('revision', member.model, request, options).answer();
+    return await context.call(`revision${plan.suffix}`, member.model, request, options).answer();
   } catch (thrown) {
     context.rethrow(thrown);
     return null; // its result tells why

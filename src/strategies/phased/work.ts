@@ -82,6 +82,7 @@ export class Work {
       streams: this.#streams,
       failures: this.#failures,
       mayGoBack: this.#mayGoBack && hasBefore,
+      suffix: this.#plan.suffix,
     });
   }
 
