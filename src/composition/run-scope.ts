@@ -104,6 +104,7 @@ export class RunScope implements RunEffects {
       find: (capability, count) => effects.find(this, capability, count),
       report: (report) => this.#report(report, step),
       result: (key, result) => this.#result(outermost, key, result),
+      fellBack: (fallback) => this.recorder.fallback(fallback),
       settings: effects.settings(this, options),
       authorOf: (request) => effects.authors.of(orchestration.descriptor.id, request),
       authored: (answer, target, request) =>

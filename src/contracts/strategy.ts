@@ -51,6 +51,8 @@ export interface ChildOptions {
    * about it. Default false.
    */
   readonly optional?: boolean;
+  /** The key of the call that was of no use, in whose place this one is made. The run counts it as a fallback. */
+  readonly insteadOf?: string | undefined;
 }
 
 /** What a strategy is given: its config, the request, and `call`, its only effect. */

@@ -7,6 +7,7 @@
 import type { ChatInput } from '../contracts/chat.ts';
 import type { Clock } from '../contracts/clock.ts';
 import type { CallOptions, ModelDescriptor } from '../contracts/model.ts';
+import type { EventData } from '../contracts/event.ts';
 import type { CallOverrides, ChildAnswer, ModelResult, StrategyReport } from '../contracts/orchestrated.ts';
 import type { Part } from '../contracts/part.ts';
 import type {
@@ -47,6 +48,8 @@ export interface HostEffects {
   /** Each report of the strategy, and each child's result when it has ended. */
   report(report: StrategyReport): void;
   result(key: string, result: ModelResult): void;
+  /** A member is called in the place of one that was of no use. */
+  fellBack(fallback: EventData['run.fallback']): void;
   readonly settings: StrategySettings;
   /** Whose tool calls the request brings the results of; null when it is a new question. */
   authorOf?(request: StrategyRequest): Author | null;
@@ -186,8 +189,17 @@ class StrategyHost implements StrategyContext<unknown> {
       clock,
     });
     this.#children.set(key, child);
+    if (options.insteadOf !== undefined) this.#fellBack(options.insteadOf, target);
     return child;
   };
+
+  /** One that ended well and is of no use all the same has said nothing. */
+  #fellBack(key: string, to: string): void {
+    const failed = this.#children.get(key)?.result();
+    if (failed === undefined) return;
+    const error = failed.error ?? { code: 'upstream_invalid', message: 'the answer was empty', retryable: true };
+    this.#run.effects.fellBack({ from: failed.model, to, error });
+  }
 
   #optionsFor(
     step: StepPath,

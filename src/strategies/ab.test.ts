@@ -72,8 +72,8 @@ describe('ab', () => {
       ],
       fallback: true,
     };
-    const { text, decisions } = await run(weights, { members: { a: ill, b: 'from b' } });
-    expect(text).toBe('from b');
+    const { text, decisions, fallbacks } = await run(weights, { members: { a: ill, b: 'from b' } });
+    expect([text, fallbacks]).toMatchObject(['from b', [{ from: 'a', to: 'b' }]]);
     expect(decisions.map(({ data }) => data)).toMatchObject([{ arm: 'a' }, { arm: 'b', afterFailure: true }]);
     const none = await run(weights, { members: { a: ill, b: ill } });
     expect(none.error?.code).toBe('all_members_failed');

@@ -79,7 +79,7 @@ async function* run(context: StrategyContext<AbConfig>): AsyncGenerator<Part> {
       data: { arm: name, use: arm.use, sticky: who !== null, afterFailure: failures.length > 0 },
     });
     const optional = settings.fallback && i < order.length - 1;
-    const child = context.call(name, arm.use, context.request, { optional });
+    const child = context.call(name, arm.use, context.request, { optional, insteadOf: failures.at(-1)?.member });
     if (!settings.fallback) return yield* child;
     let said = false;
     try {

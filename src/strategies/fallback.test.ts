@@ -22,10 +22,11 @@ strategyContract(
 
 describe('fallback', () => {
   it('asks the next member when one fails before it has said anything', async () => {
-    const { text, calls, results } = await runScripted(fallbackStrategy, config, {
+    const { text, calls, results, fallbacks } = await runScripted(fallbackStrategy, config, {
       members: { a: { error: ill }, b: 'from b', c: 'from c' },
     });
     expect(text).toBe('from b');
+    expect(fallbacks).toEqual([{ from: 'a', to: 'b', error: { code: 'upstream_error', message: 'ill', retryable: true } }]);
     expect(calls.map(({ target }) => target)).toEqual(['a', 'b']);
     expect(results).toMatchObject({
       a: { success: false, error: { code: 'upstream_error' } },
@@ -41,10 +42,14 @@ describe('fallback', () => {
   });
 
   it.each(['', ' ', '\n\n'])('asks the next member when one says nothing but %j', async (nothing) => {
-    const { text, calls, decisions } = await runScripted(fallbackStrategy, config, {
+    const { text, calls, decisions, fallbacks } = await runScripted(fallbackStrategy, config, {
       members: { a: nothing, b: { text: nothing, finishReason: 'content_filter' }, c: ' from c' },
     });
     expect([text, calls.length]).toEqual([' from c', 3]);
+    expect(fallbacks).toMatchObject([
+      { from: 'a', to: 'b', error: { code: 'upstream_invalid' } },
+      { from: 'b', to: 'c' },
+    ]);
     expect(decisions.map(({ message }) => message)).toEqual([
       'a is passed over: the answer was empty',
       'b is passed over: the answer was empty',

@@ -41,7 +41,8 @@ async function* run(context: StrategyContext<FallbackConfig>): AsyncGenerator<Pa
     let said = false;
     try {
       const optional = open.length > 0;
-      const child = context.call(key, member.model, requestFor(context.request, member), { optional });
+      const insteadOf = failures.at(-1)?.member;
+      const child = context.call(key, member.model, requestFor(context.request, member), { optional, insteadOf });
       for await (const part of fromFirstWord(child)) {
         said = true;
         yield part;

@@ -57,6 +57,17 @@ describe('handoff', () => {
     expect(outcome.decisions[0]?.message).toBe('small is sure enough: 0.70 (logprobs), 0.7 is asked for');
   });
 
+  it('counts a member that is asked because another failed or said nothing, not one because another was unsure', async () => {
+    const ill = { error: new TuttiError('upstream_error', 'ill') };
+    const unsure = { text: '41', confidence: 0.1 };
+    const fallbacks = async (small: MemberScript, middle: MemberScript): Promise<unknown> =>
+      (await ask({}, { small, middle, large: '42' })).fallbacks.map(({ from, to }) => `${from} > ${to}`);
+    expect(await fallbacks(ill, unsure)).toEqual(['small > middle']);
+    expect(await fallbacks(unsure, '')).toEqual(['middle > large']);
+    expect(await fallbacks(ill, ill)).toEqual(['small > middle', 'middle > large']);
+    expect(await fallbacks(unsure, unsure)).toEqual([]);
+  });
+
   it('hands over to the member that failure assistance names, and nobody is asked again', async () => {
     const advised = (action: string, phase: string | null): MemberAnswer => ({
       error: new TuttiError('upstream_error', 'ill', { details: { advice: { action, phase, cause: 'it is too hard' } } }),

@@ -55,6 +55,8 @@ export const handoffStrategy: StrategyDefinition<HandoffConfig> = {
 interface Climb {
   readonly attempts: Attempt[];
   readonly failures: FailedMember[];
+  /** The key of who was asked last, when nothing came of it. */
+  useless?: string | undefined;
   /** The member that failure assistance wants next, in its words, and why. */
   advice: FailureAdvice | null;
 }
@@ -71,6 +73,7 @@ async function* run(context: Context): AsyncGenerator<Part> {
     const isLast = open.length === 0 && rungs.length === 1;
     const tried = await Promise.all(rungs.map((rung) => attempt(context, rung, climb, isLast)));
     climb.attempts.push(...tried.filter((one) => one !== null));
+    climb.useless = tried.every((one) => one === null || isEmpty(one.answer)) ? rungs.at(-1)?.key : undefined;
     const accepted = await accept(context, climb, tried.at(-1) ?? null);
     if (accepted !== null) return yield* partsOf(accepted.answer, context.options.step, accepted.confidence);
     followAdvice(context, climb, open);
@@ -106,13 +109,14 @@ function levelsOf(rungs: readonly Rung[], config: HandoffConfig): Rung[][] {
 function callOf(
   context: Context,
   { key, member }: Rung,
-  { attempts }: Climb,
+  { attempts, useless: insteadOf }: Climb,
   { isLast, streams }: { readonly isLast: boolean; readonly streams: boolean },
 ): ChildRun {
   const { confidence: source, timeout_seconds: limit } = context.config;
   return context.call(key, member.model, chatFor(withDraft(context, attempts), member), {
     confidence: streams || (source !== 'self_report' && source !== 'verifier'),
     optional: !isLast || attempts.some(({ answer }) => !isEmpty(answer)),
+    insteadOf,
     ...(limit !== undefined && { timeoutMs: limit * 1000 }),
   });
 }

@@ -1,6 +1,7 @@
 import type { ChatInput, ToolCall } from '../contracts/chat.ts';
 import type { Clock } from '../contracts/clock.ts';
 import type { Confidence } from '../contracts/confidence.ts';
+import type { EventData } from '../contracts/event.ts';
 import type { CallOptions, ModelDescriptor } from '../contracts/model.ts';
 import type { CallOverrides, Conflict, Decision, ModelResult } from '../contracts/orchestrated.ts';
 import type { FinishReason, Part } from '../contracts/part.ts';
@@ -76,6 +77,8 @@ export interface StrategyOutcome {
   readonly results: Readonly<Record<string, ModelResult>>;
   readonly conflicts: readonly Conflict[];
   readonly decisions: readonly Decision[];
+  /** Calls that were made in the place of one that was of no use. */
+  readonly fallbacks: readonly EventData['run.fallback'][];
   readonly parts: readonly Part[];
   /** Hand it to a later run: finished calls are replayed. */
   readonly journal: Journal;
@@ -98,6 +101,7 @@ export async function runScripted<C>(
   const { journal = new Journal(), clock = new FakeClock() } = run;
   const conflicts: Conflict[] = [];
   const decisions: Decision[] = [];
+  const fallbacks: EventData['run.fallback'][] = [];
   const results: Record<string, ModelResult> = {};
   const parts: Part[] = [];
   let error: TuttiError | null = null;
@@ -123,6 +127,7 @@ export async function runScripted<C>(
           if (report.type === 'decision') decisions.push(report);
         },
         result: (key, result) => void (results[key] = result),
+        fellBack: (fallback) => void fallbacks.push(fallback),
         settings: { interpreter: null, collaboration: true, ...run.settings },
       },
       journal,
@@ -146,6 +151,7 @@ export async function runScripted<C>(
     results,
     conflicts,
     decisions,
+    fallbacks,
     parts,
     journal,
   };
