@@ -7,10 +7,11 @@ import type { ChatInput } from '../contracts/chat.ts';
 import { deferred } from '../lib/deferred.ts';
 import { TuttiError } from '../errors/error.ts';
 import { FakeBackend, type FakeBackendOptions } from '../testing/fake-backend.ts';
-import { createTutti } from '../tutti.ts';
+import { createTutti, type Tutti } from '../tutti.ts';
 import { aiSdkProvider, type AiSdkProvider } from './provider.ts';
 
 interface Rig extends AsyncDisposable {
+  readonly tutti: Tutti;
   readonly provider: AiSdkProvider;
   readonly backend: FakeBackend;
   /** What the last call was asked. */
@@ -35,6 +36,7 @@ async function start(models: FakeBackendOptions['models']): Promise<Rig> {
   await tutti.backends.settled();
   const owned = stack.move();
   return {
+    tutti,
     provider: aiSdkProvider(tutti),
     backend,
     asked: () => backend.calls.at(-1)?.input as ChatInput,
@@ -135,13 +137,24 @@ it('passes images and files on', async () => {
   ]);
 });
 
-it('fails with Tutti’s error, whole or in a stream', async () => {
+it.each([
+  ['fake:down', 'upstream_error'],
+  ['nobody', 'model_not_found'],
+])('fails with Tutti’s error, whole or in a stream: %s', async (name, code) => {
   await using rig = await start({ down });
-  const model = rig.provider('fake:down');
-  await expect(generateText({ ...once, model, prompt: 'Hi' })).rejects.toMatchObject({ code: 'upstream_error' });
+  const model = rig.provider(name);
+  await expect(generateText({ ...once, model, prompt: 'Hi' })).rejects.toMatchObject({ code });
   const errors: unknown[] = [];
   await streamText({ ...once, model, prompt: 'Hi', onError: ({ error }) => void errors.push(error) }).consumeStream();
-  expect(errors).toEqual([expect.objectContaining({ code: 'upstream_error' })]);
+  expect(errors).toEqual([expect.objectContaining({ code })]);
+});
+
+it('begins no run for a stream that nobody reads', async () => {
+  await using rig = await start({ echo: {} });
+  const prompt = [{ role: 'user' as const, content: [{ type: 'text' as const, text: 'Hi' }] }];
+  const { stream } = await rig.provider('fake:echo').doStream({ prompt });
+  await stream.cancel();
+  expect(rig.tutti.runs.list().runs).toEqual([]);
 });
 
 it('stops the run when the caller leaves', async () => {

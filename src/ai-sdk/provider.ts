@@ -5,6 +5,7 @@ import type {
   LanguageModelV4CallOptions,
   LanguageModelV4Content,
   LanguageModelV4StreamPart,
+  SharedV4Warning,
 } from '@ai-sdk/provider';
 import { collectAnswer } from '../composition/answer.ts';
 import type { Answer, Execution } from '../contracts/library.ts';
@@ -21,7 +22,7 @@ export interface AiSdkProvider {
 
 /**
  * The models of this Tutti for the Vercel AI SDK (its specification V4). Nothing of the SDK is loaded. Errors are Tutti's;
- * what the SDK shows as `providerMetadata.tutti` has `runId`, `model`, `confidence` and `review`.
+ * what the SDK shows as `providerMetadata.tutti` has `runId`, `modelsUsed`, `confidence` and `review`.
  *
  * @example
  * const provider = aiSdkProvider(tutti);
@@ -63,17 +64,22 @@ function languageModel(tutti: Tutti, model: string): LanguageModelV4 {
       };
     },
     async doStream(options) {
-      const execution = execute(options, 'first-content');
-      return { stream: ReadableStream.from(streamOf(execution, options)) };
+      const warnings = warningsOf(options);
+      return { stream: ReadableStream.from(streamOf(() => execute(options, 'first-content'), warnings)) };
     },
   };
 }
 
-/** An error is a part of the stream there, and its last one. */
-async function* streamOf(execution: Execution, options: LanguageModelV4CallOptions): AsyncGenerator<LanguageModelV4StreamPart> {
+/**
+ * An error is a part of the stream there, and its last one. The run begins when the stream is read: of a stream that is
+ * cancelled unread it would never end.
+ */
+async function* streamOf(execute: () => Execution, warnings: SharedV4Warning[]): AsyncGenerator<LanguageModelV4StreamPart> {
   const writer = new StreamWriter();
-  yield { type: 'stream-start', warnings: warningsOf(options) };
+  yield { type: 'stream-start', warnings };
+  let execution: Execution;
   try {
+    execution = execute();
     for await (const part of execution.parts) yield* writer.write(part);
   } catch (error) {
     yield { type: 'error', error };
