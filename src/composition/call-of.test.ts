@@ -70,5 +70,7 @@ describe('images beside the input', () => {
     await expect(toChatInput({ input, images: [bytes] }, LOCAL_MEDIA)).rejects.toMatchObject({ param: 'images' });
     const missing = toChatInput({ input: 'x', images: ['/nowhere/x.png'] }, LOCAL_MEDIA);
     await expect(missing).rejects.toMatchObject({ code: 'file_not_found', param: 'images[0]' });
+    const elsewhere = toChatInput({ input: 'x', images: ['file://elsewhere/x.png'] }, LOCAL_MEDIA);
+    await expect(elsewhere).rejects.toMatchObject({ code: 'invalid_request', param: 'images[0]' });
   });
 });

@@ -55,17 +55,26 @@ async function withImages(
   }
   const { content } = question;
   const parts: ContentPart[] = typeof content === 'string' ? [{ type: 'text', text: content }] : [...content];
-  for (const [i, image] of images.entries())
-    parts.push(await toContentPart({ type: 'image', ...sourceOf(image) }, access, `images[${i}]`));
+  for (const [i, image] of images.entries()) {
+    const param = `images[${i}]`;
+    parts.push(await toContentPart({ type: 'image', ...sourceOf(image, param) }, access, param));
+  }
   return messages.with(at, { ...question, content: parts });
 }
 
-function sourceOf(image: string | Uint8Array | MediaSource): MediaSource {
-  if (typeof image === 'string') {
-    if (/^(?:https?|data):/i.test(image)) return { url: image };
-    return { path: image.startsWith('file:') ? fileURLToPath(image) : image };
+function sourceOf(image: string | Uint8Array | MediaSource, param: string): MediaSource {
+  if (typeof image !== 'string') return image instanceof Uint8Array ? { data: image } : image;
+  if (/^(?:https?|data):/i.test(image)) return { url: image };
+  return { path: /^file:/i.test(image) ? pathOf(image, param) : image };
+}
+
+function pathOf(url: string, param: string): string {
+  try {
+    return fileURLToPath(url);
+  } catch (cause) {
+    const reason = cause instanceof Error ? cause.message : String(cause);
+    throw new TuttiError('invalid_request', `${param}: ${url} is no path of this machine: ${reason}.`, { param, cause });
   }
-  return image instanceof Uint8Array ? { data: image } : image;
 }
 
 function isMessages(input: readonly unknown[]): input is readonly ChatMessage[] {
