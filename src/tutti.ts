@@ -381,7 +381,10 @@ export class Tutti implements AsyncDisposable {
 
   // --- Models -----------------------------------------------------------------------------------------------------------
 
-  /** Replaces a loaded model by another without a failed request. Errors: `feature_disabled`, `model_not_found`, those of loading. */
+  /**
+   * Replaces a loaded model by another without a failed request. A remote one must be listed by its backend, or answer.
+   * Errors: `feature_disabled`, `model_not_found`, those of loading; the old one then stays.
+   */
   async swap(from: ModelId, to: ModelId): Promise<void> {
     if (!this.config.orchestrator.enable_hot_swap) {
       throw new TuttiError('feature_disabled', 'Swapping is switched off: orchestrator.enable_hot_swap is false.');

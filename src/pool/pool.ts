@@ -24,6 +24,7 @@ import { holdings } from './scheduler.ts';
 import type { PoolLimits } from './schema.ts';
 import { charged, countsAsLoaded, viewOf, type Slot } from './slot.ts';
 import { fitTogether, swapModels } from './swap.ts';
+import { checkTakeover } from './takeover.ts';
 
 export interface PoolOptions extends Machine {
   readonly limits: PoolLimits;
@@ -212,7 +213,8 @@ export class Pool implements AsyncDisposable {
   /**
    * Lets `to` answer for `from` without a failed request: see `swap.ts`. Settles when what answered before is unloaded.
    * `to` may be a model that was swapped itself: it then gets its name back.
-   * Errors: those of loading `to` (`from` then answers as before); `model_in_use` while one of them is being swapped.
+   * A remote `to` must be listed by its backend, or answer.
+   * Errors: those of loading `to` (`from` then answers as before), or of its backend; `model_in_use` while one of them is being swapped.
    */
   async swap(from: ModelId, to: ModelId): Promise<void> {
     const old = this.#options.describe(from);
@@ -230,7 +232,7 @@ export class Pool implements AsyncDisposable {
         fitTogether: () => this.#fitTogether(old.id, next),
         hold: (on) => this.#local.hold(old.id, on),
         unloadOld: () => this.#unloadOld(old),
-        load: (which) => this.#loadFirst(which === 'old' ? old : next),
+        load: (which) => (which === 'old' ? this.#loadFirst(old) : this.#loadNext(next, old.id)),
         moveName: () => this.#moveName(old.id, next.id),
         log: this.#log,
       });
@@ -260,6 +262,20 @@ export class Pool implements AsyncDisposable {
   async #loadFirst(model: ModelDescriptor): Promise<Lease> {
     await this.#options.backendOf(model).residents?.load(model.name, NEVER);
     return this.#acquire(model.id, model, { priority: FIRST_PRIORITY });
+  }
+
+  async #loadNext(next: ModelDescriptor, from: ModelId): Promise<Lease> {
+    const backend = this.#options.backendOf(next);
+    const lease = await this.#loadFirst(next);
+    // What a server has loaded is there.
+    if (backend.residency === 'local' || backend.residents !== undefined) return lease;
+    try {
+      await checkTakeover(lease.model, backend, from);
+      return lease;
+    } catch (error) {
+      await lease.release();
+      throw error;
+    }
   }
 
   #moveName(from: ModelId, to: ModelId): void {

@@ -1,6 +1,8 @@
 /**
  * Replacing one model by another while requests go on.
  *
+ * A remote new one is asked for before the name moves (`takeover.ts`).
+ *
  * 1. Both fit: load the new one beside the old one, which stays until then; move the name; let the old one's calls end;
  *    unload it. If the new one cannot be loaded, nothing has changed.
  * 2. They do not: new calls wait; the old one's calls end; unload it; load the new one before anything else; move the

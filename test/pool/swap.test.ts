@@ -86,6 +86,34 @@ describe('when both fit', () => {
     expect(lease.id).toBe('gguf:here');
   });
 
+  it('a remote one whose server is down does not take over', async () => {
+    const { pool, remote, registry } = start({ models: { here: {} }, remote: { there: {} } });
+    await pool.preload('gguf:here');
+    remote.list = () => Promise.reject(new TuttiError('upstream_unreachable', 'cloud is down'));
+    await expect(pool.swap('gguf:here', 'cloud:there')).rejects.toMatchObject({
+      code: 'upstream_unreachable',
+      message: 'cloud:there cannot answer for gguf:here, which stays: cloud is down',
+    });
+    expect(registry.describe('gguf:here').id).toBe('gguf:here');
+    await using lease = await pool.acquire('gguf:here');
+    expect(lease.id).toBe('gguf:here');
+  });
+
+  it('a remote one that its backend does not list takes over when it answers', async () => {
+    const { pool, remote, registry } = start({
+      models: { here: {} },
+      remote: { there: {}, ill: {}, vectors: { embed: () => [1] } },
+    });
+    remote.script('ill', { answer: { failBefore: new TuttiError('model_not_found', 'who?') } });
+    remote.list = async () => [];
+    await expect(pool.swap('gguf:here', 'cloud:ill')).rejects.toMatchObject({ code: 'model_not_found', param: 'to' });
+    expect(registry.describe('gguf:here').id).toBe('gguf:here');
+    for (const id of ['cloud:there', 'cloud:vectors']) {
+      await pool.swap('gguf:here', id);
+      expect(registry.describe('gguf:here').id).toBe(id);
+    }
+  });
+
   it('those who waited for the old one get the new one', async () => {
     const { pool } = start({ models: { old: { load: { gate: gate().promise } }, new: {} } });
     const waiting = pool.acquire('gguf:old');
