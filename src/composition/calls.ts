@@ -159,6 +159,7 @@ export class Calls {
     const { step } = options;
     const own = typeof place === 'string' ? { name: place, optional: false, phases: [] } : place;
     const { name } = own;
+    if (own.optional) scope.markOptional(step);
     const now = (): number => this.#options.clock.now();
     yield { type: 'step-start', step, parent: parentOf(step), kind: 'member', name, model: null, at: now() };
     try {
@@ -217,7 +218,7 @@ export class Calls {
     parts: AsyncIterable<Part>,
     call: { target: string; request: StrategyRequest; options: CallOptions } & MemberPlace,
   ): AsyncIterable<Part> {
-    const { target, request, options, name, optional, phases } = call;
+    const { target, request, options, name, phases } = call;
     const { maxInterventions, model } = this.#options.failures();
     // Help is not helped, and what the interpreter asks is its own affair.
     if (maxInterventions === 0 || HELP_STEP.test(options.step) || options.step.includes(INTERPRETER_STEP)) return parts;
@@ -231,7 +232,7 @@ export class Calls {
       request,
       signal,
       clock: this.#options.clock,
-      mayAsk: !optional,
+      mayAsk: scope.mayAsk(step),
       allowed: () => scope.interventions++ < maxInterventions,
       diagnose: (error, recentActions) =>
         failures.diagnose({ phase: name, error, recentActions, signal, ...(phases.length > 0 && { state: { phases } }) }),

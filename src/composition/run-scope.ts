@@ -64,6 +64,19 @@ export class RunScope implements RunEffects {
     return this.#outcome;
   }
 
+  readonly #optional = new Set<StepPath>();
+
+  /** A strategy goes on without the member at this step. */
+  markOptional(step: StepPath): void {
+    this.#optional.add(step);
+  }
+
+  /** Whether a person may be asked about the failure of the member at this step: not if it, or an orchestration it is part of, can be done without. */
+  mayAsk(step: StepPath): boolean {
+    for (let at = step; at !== ''; at = at.slice(0, Math.max(0, at.lastIndexOf('/')))) if (this.#optional.has(at)) return false;
+    return true;
+  }
+
   /** Tool calls were meant that could not be made out. */
   unclearToolCalls = false;
 

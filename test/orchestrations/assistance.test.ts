@@ -73,6 +73,21 @@ describe('a member that failed', () => {
     expect(answer.decisions[0]?.message).toBe('fake:a failed (forbidden): request_user_input, but it goes on without');
   });
 
+  it('is passed over also inside of an orchestration that can be done without', async () => {
+    const thinker = advising({ cause: 'no key', action: 'request_user_input', arguments: { question: 'Which key?' } });
+    const nested = {
+      inner: { strategy: 'fallback', members: ['fake:a'] },
+      outer: { strategy: 'fallback', members: ['inner', 'fake:b'] },
+    };
+    await using started = await start(
+      { a: { answer: ill }, b: { answer: 'from b' }, thinker },
+      { orchestrations: nested, failures },
+    );
+    const answer = await started.tutti.run({ model: 'outer', input: 'Open it.' });
+    expect([answer.text, answer.status]).toEqual(['from b', 'completed']);
+    expect((await started.tutti.run({ model: 'inner', input: 'Open it.' })).status).toBe('waiting');
+  });
+
   it('is a result that failed where an arbiter consults it, and the arbiter goes on', async () => {
     const thinker = advising({ cause: 'no key', action: 'request_user_input', arguments: { question: 'Which key?' } });
     const team = { team: { strategy: 'arbiter', arbiter: 'fake:boss', specialists: { locks: 'fake:a', doors: 'fake:b' } } };
