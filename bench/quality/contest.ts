@@ -30,19 +30,22 @@ const liars = LIARS.map((name) => `liar:${name}`);
 export interface Contest {
   readonly rows: readonly Row[];
   readonly best: string | null;
-  readonly handoff: Plan;
+  readonly handoff: Ladder;
   readonly trials: readonly TargetTrials[];
 }
 
 /** `only`: of the orchestrations those whose name matches. */
 export async function contest(stage: Stage, questions: Questions, only: RegExp): Promise<Contest> {
   await weigh(stage, questions.reliability);
-  const calibrated = await calibrate(stage, questions.calibration);
-  const handoff = tuneHandoff(calibrated, stage);
-  progress(`handoff: thresholds ${handoff.thresholds.join(', ')}, chosen on ${questions.calibration.length} other questions`);
+  await calibrate(stage, questions.calibration);
+  const others = [...questions.calibration, ...questions.reliability];
+  const handoff = tuneHandoff(await askSingles(stage, others), stage);
+  progress(
+    `handoff: ${handoff.members.join(', ')} by ${handoff.thresholds.join(', ')}, chosen on ${others.length} other questions`,
+  );
   const singles = Object.fromEntries(SINGLES.map((name): [string, Contestant] => [embedded(name), embedded(name)]));
-  const all = Object.entries({ ...orchestrations(handoff.thresholds), 'arbiter over minis': arbiterOverMinis(stage) }).filter(
-    ([name]) => only.test(name),
+  const all = Object.entries({ ...orchestrations(handoff), 'arbiter over minis': arbiterOverMinis(stage) }).filter(([name]) =>
+    only.test(name),
   );
   const trials = await stage.ask({ ...singles, ...Object.fromEntries(all) }, questions.test);
   return { ...summarize(trials, stage.facts), handoff, trials };
@@ -57,29 +60,36 @@ async function weigh(stage: Stage, items: readonly EvalItem[]): Promise<void> {
   }
 }
 
-/** From now on confidences of the single models are calibrated. Gives what they say once they are. */
-async function calibrate(stage: Stage, items: readonly EvalItem[]): Promise<TargetTrials[]> {
+function askSingles(stage: Stage, items: readonly EvalItem[]): Promise<TargetTrials[]> {
+  return stage.ask(Object.fromEntries(SINGLES.map(embedded).map((name) => [name, name])), items);
+}
+
+/** From now on confidences of the single models are calibrated. */
+async function calibrate(stage: Stage, items: readonly EvalItem[]): Promise<void> {
   const { measured } = stage.tutti;
-  const names = Object.fromEntries(SINGLES.map(embedded).map((name) => [name, name]));
-  for (const each of await stage.ask(names, items)) {
+  for (const each of await askSingles(stage, items)) {
     const { name } = each.target;
     const calibration = measure(each)?.calibration;
     const known = measured.get(name);
     if (calibration !== undefined && known !== null)
       measured.record(name, { quality: known.quality, items: known.items, calibration });
   }
-  return stage.ask(names, items);
+}
+
+/** Who hands over to whom, and by which thresholds. */
+interface Ladder extends Plan {
+  readonly members: readonly string[];
 }
 
 /** How far below the last member's share of right answers a plan may be on the questions it is chosen on. */
 const LOSS = 0.005;
-/** Less than the half that is allowed: on other questions it will take a little more or less. */
-const SHARE = 0.45;
-const HANDOFF = ['nano', 'mini-c', 'base'] as const;
+/** A little less than the half that is allowed: on other questions it will take a little more or less. */
+const SHARE = 0.48;
 
-function tuneHandoff(trials: readonly TargetTrials[], stage: Stage): Plan {
-  const tries = HANDOFF.map((name): Try[] => {
-    const own = trials.find(({ target }) => target.name === embedded(name));
+/** The mini in the middle is the one that serves best on these questions. */
+function tuneHandoff(trials: readonly TargetTrials[], stage: Stage): Ladder {
+  const triesOf = (member: string): Try[] => {
+    const own = trials.find(({ target }) => target.name === member);
     return (own?.trials ?? []).map(({ right, reply }) => ({
       right,
       score: reply?.confidence?.score ?? 0,
@@ -89,14 +99,19 @@ function tuneHandoff(trials: readonly TargetTrials[], stage: Stage): Plan {
         0,
       ),
     }));
-  });
-  return choosePlan(tries, { loss: LOSS, share: SHARE });
+  };
+  return minis
+    .map((mini): Ladder => {
+      const members = [embedded('nano'), mini, embedded('base')];
+      return { members, ...choosePlan(members.map(triesOf), { loss: LOSS, share: SHARE }) };
+    })
+    .reduce((best, each) => (each.accuracy > best.accuracy ? each : best));
 }
 
 /** `drafts`: whether the next member is shown the answer of the one before. */
-const handoffBy = (thresholds: readonly number[], drafts: boolean): InlineOrchestration => ({
+const handoffBy = ({ members, thresholds }: Ladder, drafts: boolean): InlineOrchestration => ({
   strategy: 'handoff',
-  members: HANDOFF.map(embedded),
+  members,
   confidence_threshold: thresholds,
   carry_draft: drafts,
 });
@@ -134,7 +149,7 @@ function arbiterOverMinis({ tutti }: Stage): InlineOrchestration {
 /** Samples of one model for its self-consistency. */
 const SAMPLES = 5;
 
-function orchestrations(thresholds: readonly number[]): Record<string, InlineOrchestration> {
+function orchestrations(ladder: Ladder): Record<string, InlineOrchestration> {
   const [strongest = ''] = minis;
   const panel = (members: readonly string[], voting: string): InlineOrchestration => ({ strategy: 'consensus', members, voting });
   return {
@@ -144,8 +159,8 @@ function orchestrations(thresholds: readonly number[]): Record<string, InlineOrc
     'two of three lie, majority': panel([strongest, ...liars], 'majority'),
     'two of three lie, weighted': panel([strongest, ...liars], 'weighted'),
     'self-consistency': { strategy: 'consensus', members: [embedded('mini-c')], samples: SAMPLES },
-    handoff: handoffBy(thresholds, false),
-    'handoff with drafts': handoffBy(thresholds, true),
+    handoff: handoffBy(ladder, false),
+    'handoff with drafts': handoffBy(ladder, true),
     'handoff by agreement': {
       strategy: 'handoff',
       members: [...minis.slice(1), embedded('base')],
