@@ -38,6 +38,15 @@ interface FunctionNode extends Node {
 interface ThrowNode extends Node {
   readonly argument: Node & { readonly callee?: { readonly name?: string } };
 }
+interface PropertyNode extends Node {
+  readonly computed: boolean;
+  readonly key: Node & { readonly name?: string; readonly value?: unknown };
+  readonly value: Node;
+}
+interface NewNode extends Node {
+  readonly callee: { readonly name?: string };
+  readonly arguments: readonly (Node & { readonly properties?: readonly Node[] })[];
+}
 interface Context {
   readonly filename: string;
   readonly sourceCode: { getAllComments(): readonly Node[] };
@@ -131,6 +140,57 @@ const tuttiErrors: Rule = {
   },
 };
 
+const wireDetails: Rule = {
+  create(context) {
+    return {
+      NewExpression(node: NewNode) {
+        if (node.callee.name !== 'TuttiError') return;
+        const details = node.arguments[2]?.properties?.find((one) => isProperty(one) && keyOf(one) === 'details');
+        if (details === undefined) return;
+        for (const property of propertiesIn(details)) {
+          if (!/[A-Z]/.test(keyOf(property))) continue;
+          context.report({
+            node: property,
+            message: 'details of errors go over the wire as they are: write their keys in snake_case',
+          });
+        }
+      },
+    };
+  },
+};
+
+/** Of the objects that are written in it, at any depth; not of patterns. */
+function* propertiesIn(value: unknown): Generator<PropertyNode> {
+  if (typeof value !== 'object' || value === null) return;
+  if ('type' in value && (value.type === 'ObjectPattern' || value.type === 'NewExpression')) return;
+  if ('type' in value && isProperty(value as Node)) yield value as PropertyNode;
+  for (const [name, child] of Object.entries(value)) if (name !== 'parent') yield* propertiesIn(child);
+}
+
+function isProperty(node: Node): node is PropertyNode {
+  return node.type === 'Property';
+}
+
+function keyOf({ computed, key }: PropertyNode): string {
+  return computed ? '' : (key.name ?? String(key.value));
+}
+
+const makeFolder: Rule = {
+  create(context) {
+    const file = pathOf(context.filename);
+    if (!file.startsWith('src/') || isTest(file)) return {};
+    return {
+      CallExpression(node: CallNode) {
+        const name = node.callee.name ?? node.callee.property?.name ?? '';
+        const options: Node & { readonly properties?: readonly Node[] } = node.arguments[1] ?? node;
+        if (!/^mkdir(Sync)?$/.test(name)) return;
+        if (!options.properties?.some((one) => isProperty(one) && keyOf(one) === 'recursive')) return;
+        context.report({ node, message: 'use `makeFolder` of src/lib/folder.ts: this never ends below /proc' });
+      },
+    };
+  },
+};
+
 const silentCatch: Rule = {
   create(context) {
     let comments: readonly Node[] | null = null;
@@ -186,6 +246,8 @@ export default {
     'non-null-reason': nonNullReason,
     'tutti-errors': tuttiErrors,
     'silent-catch': silentCatch,
+    'wire-details': wireDetails,
+    'make-folder': makeFolder,
     'wait-for-events': waitForEvents,
   },
 };

@@ -337,7 +337,7 @@ export class Conversation {
   #takeTurn(): void {
     if (this.turnsLeft > 0) return;
     throw new TuttiError('conversation_limit', `The conversation has had its ${this.#limits.maxTurns} turns.`, {
-      details: { maxTurns: this.#limits.maxTurns },
+      details: { max_turns: this.#limits.maxTurns },
     });
   }
 

@@ -36,7 +36,7 @@ const HELP: Readonly<Record<FaultKind, string>> = {
 /** What `migrate` throws for a database whose version this Tutti does not know. */
 export function newerDatabase(version: number, known: number): TuttiError {
   return new TuttiError('storage_unavailable', `version ${version}, this Tutti knows ${known}`, {
-    details: { databaseVersion: version, knownVersion: known },
+    details: { database_version: version, known_version: known },
   });
 }
 
@@ -46,7 +46,7 @@ export function isStorageError(error: unknown): boolean {
 }
 
 function isNewer(error: unknown): boolean {
-  return TuttiError.isInstance(error) && 'databaseVersion' in error.details;
+  return TuttiError.isInstance(error) && 'database_version' in error.details;
 }
 
 export function faultOf(error: unknown, path: string): Fault {

@@ -22,6 +22,18 @@ const CASES: readonly { rule: string; file: string; bad: string; good: string }[
     good: 'export const quiet = async (work: Promise<void>) => work.catch(() => {}); // its owner reports it\n',
   },
   {
+    rule: 'tutti(wire-details)',
+    file: 'src/pool/full.ts',
+    bad: "import { TuttiError } from '../errors/error.ts';\nexport const full = (maxModels: number) => new TuttiError('full', 'no', { details: { maxModels } });\n",
+    good: "import { TuttiError } from '../errors/error.ts';\nexport const full = (maxModels: number) => new TuttiError('full', 'no', { details: { max_models: maxModels } });\n",
+  },
+  {
+    rule: 'tutti(make-folder)',
+    file: 'src/pool/folder.ts',
+    bad: "import { mkdirSync } from 'node:fs';\nexport const make = (path: string) => mkdirSync(path, { recursive: true });\n",
+    good: "import { mkdirSync } from 'node:fs';\nexport const make = (path: string) => mkdirSync(path);\n",
+  },
+  {
     rule: 'eslint(no-empty)',
     file: 'src/pool/empty.ts',
     bad: 'export function attempt(run: () => void): void {\n  try {\n    run();\n  } catch {}\n}\n',
@@ -92,7 +104,7 @@ const CASES: readonly { rule: string; file: string; bad: string; good: string }[
 const SURROUNDINGS = {
   'src/contracts/model.ts': 'export interface Model { readonly id: string }\n',
   'src/errors/error.ts':
-    'export class TuttiError extends Error {\n  constructor(code: string, message: string) {\n    super(`${code}: ${message}`);\n  }\n}\n',
+    'export class TuttiError extends Error {\n  constructor(code: string, message: string, _options: object = {}) {\n    super(`${code}: ${message}`);\n  }\n}\n',
   'src/registry/right.ts': "import { left } from './left.ts';\nexport const right = (): unknown => left;\n",
 };
 
