@@ -11,10 +11,9 @@ import type { Clock } from '../contracts/clock.ts';
 import type { Logger } from '../contracts/logger.ts';
 import type { ModelDescriptor } from '../contracts/model.ts';
 import type { Plugin } from '../contracts/plugin.ts';
-import type { BackendId, ModelId } from '../contracts/vocabulary.ts';
+import type { BackendId } from '../contracts/vocabulary.ts';
 import { TuttiError } from '../errors/error.ts';
 import { systemClock } from '../lib/clock.ts';
-import { makeFolder } from '../lib/folder.ts';
 import { Pool } from '../pool/pool.ts';
 import { toPoolLimits } from '../pool/schema.ts';
 import { Registry } from '../registry/registry.ts';
@@ -33,17 +32,16 @@ import { Backends, type BackendEntry } from './backends.ts';
 import { configSchema, ownBackendConfig, type TuttiConfig } from './config-schema.ts';
 import { defaultAliases } from './default-aliases.ts';
 import { findGpus, systemMemory } from './devices.ts';
-import { discoverBackends } from './discovery.ts';
-import { EMBEDDED_BACKEND } from './embedded.ts';
 import { Engine, type Snapshot } from './engine.ts';
+import { FoundBackends } from './found-backends.ts';
 import { splitCommon } from './inline.ts';
 import { createLogger } from './logger.ts';
 import { waitingForRestart } from './read-once.ts';
 import { Measured } from './measured.ts';
 import type { TuttiOptions } from './options.ts';
 import { Orchestration } from './orchestration.ts';
+import { OwnModels, type AssistantModels } from './own-models.ts';
 import { checkPlugin, loadPlugin, type LoadedPlugin } from './plugins.ts';
-import { withEnvironment } from './providers.ts';
 import { describeTarget } from './route-request.ts';
 import { readSettings, type Settings } from './settings.ts';
 
@@ -74,12 +72,12 @@ export class System implements AsyncDisposable {
   #settings: Settings;
   readonly #startedWith: TuttiConfig;
   #snapshot: Snapshot | null = null;
-  #discovered: Record<BackendId, BackendEntry> = {};
   #pressure: Disposable | null = null;
   #closing: Promise<void> | null = null;
-  /** The look for a local Ollama. */
-  #discovering: Promise<void> = Promise.resolve();
-  #isDiscovering = false;
+  readonly #found: FoundBackends;
+  readonly #ownModels: OwnModels;
+  /** The last change of the config, done or under way: one at a time, as each begins with what the one before has left. */
+  #change: Promise<unknown> = Promise.resolve();
 
   constructor(settings: Settings, options: TuttiOptions) {
     const { config } = settings.loaded;
@@ -95,6 +93,11 @@ export class System implements AsyncDisposable {
     this.#settings = settings;
     this.#startedWith = config;
     this.#options = options;
+    this.#found = new FoundBackends({
+      discover: options.discover !== false && !Array.isArray(options.backends),
+      log,
+      signal: this.#ending.signal,
+    });
     this.clock = clock;
     this.startedAt = clock.now();
     this.#plugins = [...settings.plugins];
@@ -135,6 +138,7 @@ export class System implements AsyncDisposable {
         this.registry.removeBackend(id);
       },
     });
+    this.#ownModels = new OwnModels({ config: () => this.config, registry: this.registry, backends: this.backends, log });
     this.pool = new Pool({
       limits: toPoolLimits(config.pool),
       clock,
@@ -162,10 +166,7 @@ export class System implements AsyncDisposable {
         const { interpreter } = this.assistantModels;
         return { read: this.config.interpreter.read, interpreter, doubts: this.doubts };
       },
-      listing: () =>
-        this.#isDiscovering
-          ? this.#discovering.then(() => this.backends.firstListing() ?? undefined)
-          : this.backends.firstListing(),
+      listing: () => this.#listing(),
       settings: () => ({
         interpreter: this.assistantModels.interpreter,
         collaboration: this.config.orchestrator.enable_collaboration,
@@ -179,60 +180,26 @@ export class System implements AsyncDisposable {
     return this.#settings.loaded.config;
   }
 
-  /** The models of Tutti's own work; null where none is configured or there. */
-  get assistantModels(): {
-    readonly interpreter: ModelId | null;
-    readonly mediator: ModelId | null;
-    readonly failures: ModelId | null;
-  } {
-    const { interpreter, mediator, failures } = this.config;
-    return {
-      interpreter: this.#known(interpreter.model),
-      mediator: this.#known(mediator.model),
-      failures: this.#known(failures.model),
-    };
+  /** See `OwnModels`. */
+  get assistantModels(): AssistantModels {
+    return this.#ownModels.assistants;
   }
 
-  /** What is done about written calls that nobody asked for. */
   get doubts(): Doubts {
-    const { doubt, second_opinion } = this.config.interpreter;
-    return { doubt, secondOpinion: second_opinion === undefined ? null : this.#known(second_opinion) };
+    return this.#ownModels.doubts;
+  }
+
+  contextWindow(target: string): number | null {
+    return this.#ownModels.contextWindow(target);
+  }
+
+  ownTokens(target: string, text: string): Promise<number | null> {
+    return this.#ownModels.countTokens(target, text);
   }
 
   /** null where the name is several models', or nobody's. */
   describe(target: string): ModelDescriptor | null {
     return describeTarget(this.registry, target);
-  }
-
-  /** Tokens of a model's context; null when they are not known. */
-  contextWindow(target: string): number | null {
-    const { model, context_window } = this.config.interpreter;
-    if (target === model && context_window !== undefined) return context_window;
-    return this.#known(target) === null ? null : (this.registry.get(target)?.contextWindow ?? null);
-  }
-
-  /** Tokens of a text by the model's own tokenizer; null when it has none here, or cannot be read. */
-  async ownTokens(target: string, text: string): Promise<number | null> {
-    const model = this.registry.get(target);
-    if (model === undefined || model.backend === null) return null;
-    try {
-      return (await this.backends.get(model.backend).countTokens?.(model, text)) ?? null;
-    } catch (error) {
-      this.log.debug({ err: error, model: target }, 'its tokens are estimated');
-      return null;
-    }
-  }
-
-  /** The name, if something has it: in a lean installation the embedded models are not there. */
-  #known(target: string | undefined): string | null {
-    if (target === undefined) return null;
-    try {
-      this.registry.resolve(target);
-      return target;
-    } catch (error) {
-      if (TuttiError.isInstance(error)) return null;
-      throw error;
-    }
   }
 
   get #reviewLimits(): ReviewLimits & { readonly ask: boolean } {
@@ -267,8 +234,16 @@ export class System implements AsyncDisposable {
     return this.#snapshot;
   }
 
-  /** Reads the config again; when it is good, swaps to it. What was changed while running lies over it. Errors: those of the config. */
-  async reload(): Promise<{ readonly changed: readonly string[]; readonly waiting: readonly string[] }> {
+  /**
+   * Reads the config again; when it is good, swaps to it, else the old one stays. What was changed while running lies over it.
+   * Errors: those of the config; `closed`.
+   */
+  reload(): Promise<{ readonly changed: readonly string[]; readonly waiting: readonly string[] }> {
+    return this.#inTurn(() => this.#reload());
+  }
+
+  async #reload(): Promise<{ readonly changed: readonly string[]; readonly waiting: readonly string[] }> {
+    if (this.isClosing) throw new TuttiError('closed', 'This Tutti is closed.');
     const before = this.config;
     try {
       const { source } = this.#settings;
@@ -293,14 +268,10 @@ export class System implements AsyncDisposable {
   async start(): Promise<void> {
     const given = this.#options.backends;
     if (Array.isArray(given)) for (const backend of given as readonly Backend[]) this.backends.add(backend);
-    const discover = this.config.backends === undefined && this.#options.discover !== false && !Array.isArray(given);
-    if (discover) this.#makeModelsDir();
+    this.#found.prepare(this.#settings);
     await this.#apply(this.#settings);
     this.#watchPressure();
-    if (discover) {
-      this.#isDiscovering = true;
-      this.#discovering = this.#findOllama().finally(() => (this.#isDiscovering = false));
-    }
+    this.#found.look(this.#settings, () => this.#inTurn(() => this.#useOllama()));
     void this.#preload();
   }
 
@@ -312,25 +283,43 @@ export class System implements AsyncDisposable {
         : { spec: spec.name, plugin: checkPlugin(spec, spec.name) };
     if (this.#plugins.some(({ plugin }) => plugin.name === loaded.plugin.name)) return loaded.plugin;
     this.#plugins.push(loaded);
-    await this.reload();
+    try {
+      await this.reload();
+    } catch (error) {
+      this.#plugins.splice(this.#plugins.indexOf(loaded), 1);
+      throw error;
+    }
     return loaded.plugin;
   }
 
   /** Until a local Ollama has been looked for and every remote backend has listed its models, or failed to. Never rejects. */
   async settled(): Promise<void> {
-    await this.#discovering;
+    await this.#found.looking;
     await this.backends.refresh({ residency: 'remote' });
   }
 
+  /** While some models are not known yet: settles when they are. null: all are. */
+  #listing(): Promise<void> | null {
+    const { looking } = this.#found;
+    return looking === null ? this.backends.firstListing() : looking.then(() => this.backends.firstListing() ?? undefined);
+  }
+
+  #inTurn<T>(change: () => Promise<T>): Promise<T> {
+    const mine = this.#change.then(change);
+    this.#change = mine.catch(() => undefined); // told to the caller of this one
+    return mine;
+  }
+
+  /** Backends first: when one cannot be made, nothing has changed. */
   async #apply(settings: Settings): Promise<void> {
     const { config } = settings.loaded;
-    this.#settings = settings;
     this.backends.define(settings.kinds.backends);
-    const entries = this.entries();
+    const entries = this.#found.entries(settings);
     await this.backends.apply(entries, (entry) => {
       const definition = settings.kinds.backends.get(entry.type);
       return definition?.config.parse(ownBackendConfig(definition, entry));
     });
+    this.#settings = settings;
     for (const id of this.backends.ids()) this.#learn(id);
     const registrations = [
       ...settings.plugins.flatMap(({ plugin }) => plugin.models ?? []),
@@ -353,19 +342,9 @@ export class System implements AsyncDisposable {
     void this.backends.refresh({ residency: 'remote' });
   }
 
-  /** Every backend that there is to be: the embedded one, those that were found, those of the config. */
+  /** Every backend that there is to be. */
   entries(): Record<BackendId, BackendEntry> {
-    const { loaded, dataDir } = this.#settings;
-    const { backends } = loaded.config;
-    const discover = backends === undefined && this.#options.discover !== false && !Array.isArray(this.#options.backends);
-    const found = discover ? discoverBackends(loaded.environment, join(dataDir, 'models')) : {};
-    const all: Record<BackendId, BackendEntry> = {
-      [EMBEDDED_BACKEND]: { type: EMBEDDED_BACKEND },
-      ...found,
-      ...(discover ? this.#discovered : {}),
-      ...backends,
-    };
-    return Object.fromEntries(Object.entries(all).map(([id, entry]) => [id, withEnvironment(entry, loaded.environment)]));
+    return this.#found.entries(this.#settings);
   }
 
   #orchestrationsOf({ loaded, kinds }: Settings): Map<string, Orchestration> {
@@ -423,29 +402,14 @@ export class System implements AsyncDisposable {
     });
   }
 
-  /** The folder that `tutti pull` fills. Without it Tutti works as well. */
-  #makeModelsDir(): void {
-    const folder = join(this.#settings.dataDir, 'models');
+  /** The one that was found, unless somebody has taken its name meanwhile. */
+  async #useOllama(): Promise<void> {
+    if (this.isClosing || this.backends.has('ollama')) return;
     try {
-      makeFolder(folder);
+      await this.#apply(this.#settings);
     } catch (error) {
-      this.log.warn({ err: error }, `the folder ${folder} cannot be made`);
+      this.log.warn({ err: error }, 'the Ollama server that was found cannot be used');
     }
-  }
-
-  async #findOllama(): Promise<void> {
-    const { findOllama } = await import('../backends/ollama/host.ts');
-    const found = await findOllama(this.#ending.signal, { host: this.#settings.loaded.environment.OLLAMA_HOST }).catch(
-      (error: unknown) => {
-        if (!this.#ending.signal.aborted) this.log.warn({ err: error }, 'the look for a local Ollama failed');
-        return null;
-      },
-    );
-    if (found === null || this.#closing !== null || this.backends.has('ollama')) return;
-    this.#discovered = { ollama: { type: 'ollama', base_url: found.baseUrl } };
-    await this.#apply(this.#settings).catch((error: unknown) =>
-      this.log.warn({ err: error }, 'the Ollama server that was found cannot be used'),
-    );
   }
 
   async #preload(): Promise<void> {
