@@ -179,7 +179,7 @@ export class Calls {
       yield* this.#consulting(scope, target, { input: request.input as ChatInput, consult: request.consult }, options);
       return;
     }
-    const asked = { ...routeRequest({ ...scope.request, ...request }), target, backend: undefined };
+    const asked = { ...routeRequest({ ...scope.request, ...request }), target, isCapability: false, backend: undefined };
     const decision = await this.#route(scope, asked, options);
     yield* this.answering(scope, decision, request, options);
   }

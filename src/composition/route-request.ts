@@ -36,8 +36,10 @@ export function routeRequest(request: ExecuteRequest): RouteRequest {
     policy,
     requestedBy,
   } = request;
+  const isCapability = (model === undefined || model === 'auto') && capability !== undefined && capability !== 'auto';
   return {
-    target: model === undefined || model === 'auto' ? (capability ?? model ?? null) : model,
+    target: isCapability ? capability : (model ?? null),
+    isCapability,
     ...(backend !== undefined && { backend }),
     operation: request.operation,
     input: request.input,

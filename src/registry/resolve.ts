@@ -3,7 +3,7 @@ import { TuttiError } from '../errors/error.ts';
 import { nearest } from '../lib/nearest.ts';
 import type { ModelDescriptor } from '../contracts/model.ts';
 import type { BackendId, Capability, ModelId } from '../contracts/vocabulary.ts';
-import { isKnownCapability } from '../contracts/vocabulary.ts';
+import { CAPABILITIES, isKnownCapability } from '../contracts/vocabulary.ts';
 import { AUTO, backendPrefix } from './names.ts';
 
 /** What a target turned out to be, and by which rule. */
@@ -116,6 +116,17 @@ export function modelNotFound(name: string, models: readonly ModelDescriptor[], 
   return new TuttiError('model_not_found', `There is no model \`${asked}\`. ${hint}`, {
     param: 'model',
     details: { model: asked, nearest: names },
+  });
+}
+
+/** `had`: those that some model has. At most three are named, nearest first. */
+export function capabilityNotFound(word: string, had: readonly Capability[]): TuttiError {
+  const asked = clipped(word);
+  const near = nearest(asked, new Set([...had, ...CAPABILITIES]), 3);
+  const hint = near.length > 0 ? `The nearest: ${near.join(', ')}.` : '`tutti models` lists what each model can do.';
+  return new TuttiError('no_model_for_capability', `\`${asked}\` is a capability that no model has. ${hint}`, {
+    param: 'capability',
+    details: { capability: asked, nearest: near },
   });
 }
 

@@ -72,6 +72,7 @@ export class Decision {
   #resolveAtBackend(backend: BackendId, target: string): Resolution {
     const { directory } = this.#options;
     if (target === 'auto') return { by: 'auto' };
+    if (this.request.isCapability === true) return { by: 'capability', capability: target };
     if (directory.get(`${backend}:${target}`) !== undefined) return directory.resolve(target, { backend });
     if (isKnownCapability(target) || directory.withCapability(target).length > 0) return { by: 'capability', capability: target };
     const alias = directory.aliases.has(target) ? directory.resolve(target) : null;

@@ -5,7 +5,7 @@ import type { Registry } from '../registry/registry.ts';
 /** The registry, as far as the router reads it. */
 export type ModelDirectory = Pick<
   Registry,
-  'version' | 'backends' | 'aliases' | 'get' | 'describe' | 'withCapability' | 'resolve'
+  'version' | 'backends' | 'aliases' | 'get' | 'describe' | 'capabilities' | 'withCapability' | 'resolve'
 >;
 
 /** What the router needs to know of a configured backend. */

@@ -391,6 +391,21 @@ describe('what is left out', () => {
     expect(error.details['excluded']).toMatchObject([{ model: 'a:m' }]);
   });
 
+  it('a capability that nobody knows is told as one, with the nearest, and is no name of anything else', () => {
+    const poet = { capabilities: ['poetry'] };
+    const { router } = worldOf({ models: { 'a:poet': poet, 'a:poetri': {} }, backends: { a: { onThisMachine: true } } });
+    const refused = { code: 'no_model_for_capability', param: 'capability' };
+    for (const asked of [{}, { backend: 'a' }]) {
+      const error = errorOf(() => route(router, 'poetri', { isCapability: true, ...asked }));
+      expect(error).toMatchObject({ ...refused, details: { capability: 'poetri', nearest: ['poetry'] } });
+      expect(error.message).toBe('`poetri` is a capability that no model has. The nearest: poetry.');
+    }
+    expect(errorOf(() => route(router, 'visoin', { isCapability: true })).details.nearest).toEqual(['vision']);
+    expect(errorOf(() => route(router, 'zzzzzzzzzzzzz', { isCapability: true })).message).toMatch(/tutti models/);
+    expect(route(router, 'poetry', { isCapability: true })).toEqual(['a:poet']);
+    expect(route(router, 'poetri')).toEqual(['a:poetri']);
+  });
+
   it('is everything when nobody has the capability', () => {
     const { router } = worldOf({ models: { 'a:m': {} } });
     expect(errorOf(() => route(router, 'vision')).code).toBe('no_model_for_capability');

@@ -26,9 +26,9 @@ import type { EventBus } from '../contracts/event.ts';
 import type { ModelDescriptor } from '../contracts/model.ts';
 import type { Principal } from '../contracts/principal.ts';
 import type { RouteDecision } from '../contracts/run.ts';
-import type { BackendId, Capability, ModelId } from '../contracts/vocabulary.ts';
+import { isKnownCapability, type BackendId, type Capability, type ModelId } from '../contracts/vocabulary.ts';
 import type { ModelState } from '../pool/contract.ts';
-import type { Resolution } from '../registry/resolve.ts';
+import { capabilityNotFound, type Resolution } from '../registry/resolve.ts';
 import type { CircuitBreakers } from './breakers.ts';
 import { Decision } from './decision.ts';
 import type { BackendDirectory, ModelDirectory } from './directory.ts';
@@ -42,6 +42,8 @@ import type { OrchestratorConfig, Policy, RoutingConfig } from './schema.ts';
 export interface RouteRequest extends FeatureOverrides {
   /** A model id, alias, orchestration, capability or `auto`. null: nothing was named. */
   readonly target: string | null;
+  /** The target was given as a capability, and is none of the other names. Default false. */
+  readonly isCapability?: boolean;
   /** A configured backend that must answer. */
   readonly backend?: BackendId;
   readonly operation: string;
@@ -99,6 +101,7 @@ export class Router implements Disposable {
    * `invalid_request`.
    */
   route(request: RouteRequest): RouteDecision {
+    if (request.isCapability === true && request.target !== null) this.#checkCapability(request.target);
     const task = featuresOf(request.operation, request.input, request);
     const decision = new Decision(this.#options, this.#rankings, request, task);
     const resolvedBy = request.backend === undefined ? this.#choose(decision) : decision.atBackend(request.backend);
@@ -114,9 +117,19 @@ export class Router implements Disposable {
     for (const subscription of this.#subscriptions) subscription[Symbol.dispose]();
   }
 
+  /** Errors: `no_model_for_capability` for a word that nobody knows. */
+  #checkCapability(word: string): void {
+    const { directory } = this.#options;
+    if (isKnownCapability(word) || directory.withCapability(word).length > 0) return;
+    const had = directory.capabilities().map(({ capability }) => capability);
+    throw capabilityNotFound(word, had);
+  }
+
   #choose(decision: Decision): string {
-    const { target } = decision.request;
-    const resolution: Resolution = target === null ? { by: 'auto' } : this.#options.directory.resolve(target);
+    const { target, isCapability = false } = decision.request;
+    let resolution: Resolution = { by: 'auto' };
+    if (target !== null && isCapability) resolution = { by: 'capability', capability: target };
+    else if (target !== null) resolution = this.#options.directory.resolve(target);
     if (resolution.by !== 'auto') return decision.named(resolution);
     return this.#byRule(decision) ?? decision.detected();
   }

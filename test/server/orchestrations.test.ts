@@ -165,6 +165,9 @@ describe('an orchestration that comes with the request', () => {
     expect((await post(harness, '/api/inference/orchestrated', { ...body, capability: 'juggling' })).json).toMatchObject({
       error: { code: 'no_model_for_capability', param: 'capability' },
     });
+    expect((await post(harness, '/api/inference', { capability: 'poetri', input: 'x' })).json).toMatchObject({
+      error: { code: 'no_model_for_capability', param: 'capability', details: { nearest: ['poetry'] } },
+    });
   });
 
   it.each([
