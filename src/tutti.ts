@@ -189,13 +189,18 @@ export class Tutti implements AsyncDisposable {
    */
   async run(request: RunRequest, access: MediaAccess = LOCAL_MEDIA): Promise<Answer> {
     return collectAnswer(
-      this.execute({ ...callOf(request), operation: 'chat', input: await toChatInput(request, access), commit: 'finish' }),
+      this.execute({
+        ...callOf(request),
+        operation: 'chat',
+        input: await toChatInput(request, this.#within(access)),
+        commit: 'finish',
+      }),
     );
   }
 
   /** The same, part by part. Leaving the iteration stops the run. Parts of the step `root` are the answer. */
   async *stream(request: RunRequest, access: MediaAccess = LOCAL_MEDIA): AsyncGenerator<Part> {
-    yield* this.execute({ ...callOf(request), operation: 'chat', input: await toChatInput(request, access) }).parts;
+    yield* this.execute({ ...callOf(request), operation: 'chat', input: await toChatInput(request, this.#within(access)) }).parts;
   }
 
   /**
@@ -217,8 +222,13 @@ export class Tutti implements AsyncDisposable {
     access: MediaAccess = LOCAL_MEDIA,
   ): Promise<Execution> {
     const { request, orchestration } = toOrchestrateCall(given);
-    const input = await toChatInput(request, access);
+    const input = await toChatInput(request, this.#within(access));
     return this.execute({ ...callOf(request), operation: 'chat', input, ...(orchestration && { orchestration }), commit });
+  }
+
+  /** Where nothing may leave this machine, nothing is fetched. */
+  #within(access: MediaAccess): MediaAccess {
+    return this.router.isLocalOnly ? { ...access, offline: true } : access;
   }
 
   /**

@@ -27,7 +27,7 @@ import { detailsOf } from './answer.ts';
 import { Calls, type CallsOptions } from './calls.ts';
 import { inlineOrchestration } from './inline.ts';
 import { Leases, type LeasesOptions } from './leases.ts';
-import { checkGrammar, decisionFor, describeTarget, findModels, routeRequest } from './route-request.ts';
+import { checkAddresses, checkGrammar, decisionFor, describeTarget, findModels, routeRequest } from './route-request.ts';
 import { Orchestration, withBudget } from './orchestration.ts';
 import { workStrategy, type Performed, type Work, type WorkOptions } from './perform.ts';
 import { ResumableRuns, type ResumableRun } from './resumable-runs.ts';
@@ -175,6 +175,7 @@ export class Engine {
     if (this.#refusal !== null) throw this.#refusal;
     const { runs, clock } = this.#options;
     const snapshot = this.#options.snapshot();
+    if (snapshot.router.isLocalOnly) checkAddresses(request);
     const principal = request.principal ?? LOCAL_PRINCIPAL;
     const inline = earlier.inline ?? this.#inline(request, snapshot, earlier.journal);
     const isWork = earlier.inline !== undefined;

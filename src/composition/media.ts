@@ -13,6 +13,8 @@ export interface MediaAccess {
   readonly maxBytes: number;
   /** Where relative paths and roots start. Default: the working directory. */
   readonly directory?: string;
+  /** Fetch nothing that is named by address: `routing.privacy` is `local_only`. Default false. */
+  readonly offline?: boolean;
   /** Stops fetching what is named by address. */
   readonly signal?: AbortSignal | undefined;
 }
@@ -46,6 +48,12 @@ export async function toContentPart(part: InputPart, access: MediaAccess, param:
   }
 }
 
+/** The error for a web address under `routing.privacy: local_only`. Asking there would tell that it was asked for, and by whom. */
+export function staysHere(param: string): TuttiError {
+  const message = `${param} is a web address, which is not asked: by \`routing.privacy: local_only\` nothing leaves this machine. Send the bytes as a data: URL.`;
+  return new TuttiError('file_not_allowed', message, { param });
+}
+
 async function readMedia(
   source: MediaSource,
   access: MediaAccess,
@@ -67,6 +75,7 @@ async function readMedia(
     return checked(bytes, source, 'data', access, param);
   }
   if (/^https?:/i.test(source.url ?? '')) {
+    if (access.offline === true) throw staysHere(param);
     const { maxBytes, roots, signal } = access;
     const fetched = await fetchMedia(source.url ?? '', { maxBytes, publicOnly: roots !== null, param, signal });
     return checked(fetched.bytes, source, fetched.name, access, param, fetched.mediaType);

@@ -9,6 +9,7 @@ import { TuttiError } from '../errors/error.ts';
 import type { Registry } from '../registry/registry.ts';
 import type { RouteRequest } from '../router/router.ts';
 import type { Snapshot } from './engine.ts';
+import { staysHere } from './media.ts';
 import type { Orchestration } from './orchestration.ts';
 
 /**
@@ -21,6 +22,26 @@ export function checkGrammar(request: ExecuteRequest, principal: Principal): voi
   throw new TuttiError('forbidden', 'A grammar of your own needs a key with `role: admin`. Use a JSON schema instead.', {
     param: 'response_format',
   });
+}
+
+/**
+ * Images and files by web address, where nothing may leave this machine: a model's server here would fetch them as well.
+ * Errors: `file_not_allowed`.
+ */
+export function checkAddresses({ operation, input }: ExecuteRequest): void {
+  if (operation !== 'chat') return;
+  for (const [i, { content }] of (input as ChatInput).messages.entries()) {
+    if (!Array.isArray(content)) continue;
+    for (const [j, part] of content.entries()) {
+      const at = `messages[${i}].content[${j}]`;
+      if (part.type === 'image_url' && isWebAddress(part.image_url.url)) throw staysHere(`${at}.image_url.url`);
+      if (part.type === 'file' && isWebAddress(part.file.file_data)) throw staysHere(`${at}.file.file_data`);
+    }
+  }
+}
+
+function isWebAddress(text: unknown): boolean {
+  return typeof text === 'string' && /^\s*https?:/i.test(text);
 }
 
 export function routeRequest(request: ExecuteRequest): RouteRequest {

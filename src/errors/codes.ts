@@ -45,7 +45,7 @@ export const ERROR_CODES = {
     status: 403,
     retryable: false,
     type: 'permission_error',
-    help: 'Over HTTP a path must lie inside `server.file_roots`, and a web address must be public. Send the bytes as a data URL or add the folder.',
+    help: 'Over HTTP a path must lie inside `server.file_roots`, and a web address must be public; by `routing.privacy: local_only` none is asked. Send the bytes as a data URL or add the folder.',
   },
   file_not_found: invalid('The file named in the input does not exist or cannot be read.'),
   ambiguous_model: invalid('Several models fit this name. Use one of the ids given.'),

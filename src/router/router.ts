@@ -134,6 +134,11 @@ export class Router implements Disposable {
     return this.#byRule(decision) ?? decision.detected();
   }
 
+  /** Whether nothing may leave this machine. */
+  get isLocalOnly(): boolean {
+    return this.#options.routing.privacy === 'local_only';
+  }
+
   /** Whether answers to `auto` are looked at by rules with `after`. */
   get looksBack(): boolean {
     return this.#rules.looksBack;

@@ -21,7 +21,7 @@ export const routingSchema = z.strictObject({
   policy: z.enum(POLICIES).default('balanced'),
   /** For `model: auto`. The first whose `when` is true decides. */
   rules: z.array(routingRule).default([]),
-  /** `local_only`: no call leaves this machine, fallbacks included. `prefer_local`: models here come first. */
+  /** `local_only`: no call leaves this machine, fallbacks included; nor is anything fetched that a request names by web address. `prefer_local`: models here come first. */
   privacy: z.enum(PRIVACY_LEVELS).default('any'),
   /** How often the same model is tried again after an error of its upstream, before the next candidate. */
   retries: z.int().min(0).max(5).default(1),

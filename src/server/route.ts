@@ -126,6 +126,7 @@ export function mediaAccess(call: Call<unknown, unknown>): MediaAccess {
     roots: file_roots,
     directory: call.services.tutti.directory,
     maxBytes: Math.floor(max_body_mb * 1024 * 1024),
+    offline: call.services.tutti.router.isLocalOnly,
     signal: call.signal,
   };
 }
