@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { embedMany, generateText, jsonSchema, stepCountIs, streamText, tool, type ModelMessage } from 'ai';
 import { expect, it } from 'vitest';
+import asking from '../../test/fixtures/asking.ts';
 import type { ChatInput } from '../contracts/chat.ts';
 import { deferred } from '../lib/deferred.ts';
 import { TuttiError } from '../errors/error.ts';
@@ -23,13 +24,17 @@ async function start(models: FakeBackendOptions['models']): Promise<Rig> {
   const directory = await mkdtemp(join(tmpdir(), 'tutti-ai-sdk-'));
   stack.defer(() => rm(directory, { recursive: true }));
   const backend = new FakeBackend({ ...(models && { models }) });
-  const orchestrations = { safe: { strategy: 'fallback', members: ['fake:down', 'fake:echo'] } };
+  const orchestrations = {
+    safe: { strategy: 'fallback', members: ['fake:down', 'fake:echo'] },
+    ask: { strategy: 'asking', members: ['fake:echo', 'fake:echo'] },
+  };
   const tutti = await createTutti({
     directory,
     environment: {},
     log: 'silent',
     discover: false,
     backends: [backend],
+    plugins: [asking],
     orchestrations,
   });
   stack.use(tutti);
@@ -147,6 +152,14 @@ it.each([
   const errors: unknown[] = [];
   await streamText({ ...once, model, prompt: 'Hi', onError: ({ error }) => void errors.push(error) }).consumeStream();
   expect(errors).toEqual([expect.objectContaining({ code })]);
+});
+
+it('tells a question for a person as one, which can be replied to', async () => {
+  await using rig = await start({ echo: { answer: 'so' } });
+  const { text, providerMetadata } = await generateText({ ...once, model: rig.provider('ask'), prompt: 'Hi' });
+  expect([text, providerMetadata?.['tutti']]).toMatchObject(['so: go on?', { status: 'waiting' }]);
+  const run = String(providerMetadata?.['tutti']?.['runId']);
+  expect((await rig.tutti.reply(run, 'yes')).text).toBe('so yes so');
 });
 
 it('begins no run for a stream that nobody reads', async () => {

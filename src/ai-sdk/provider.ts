@@ -8,7 +8,7 @@ import type {
   SharedV4Warning,
 } from '@ai-sdk/provider';
 import { collectAnswer } from '../composition/answer.ts';
-import type { Answer, Execution } from '../contracts/library.ts';
+import type { Answer, Execution, RunDetails } from '../contracts/library.ts';
 import type { Tutti } from '../tutti.ts';
 import { chatInputOf, warningsOf } from './call-options.ts';
 import { finishPart, StreamWriter, usageOf } from './stream-writer.ts';
@@ -22,7 +22,8 @@ export interface AiSdkProvider {
 
 /**
  * The models of this Tutti for the Vercel AI SDK (its specification V4). Nothing of the SDK is loaded. Errors are Tutti's;
- * what the SDK shows as `providerMetadata.tutti` has `runId`, `modelsUsed`, `confidence` and `review`.
+ * what the SDK shows as `providerMetadata.tutti` has `runId`, `status`, `modelsUsed`, `confidence` and `review`. A
+ * run that waits for a person (`status: 'waiting'`) gives its question as the text; `tutti.reply(runId, …)` goes on with it.
  *
  * @example
  * const provider = aiSdkProvider(tutti);
@@ -104,9 +105,10 @@ function contentOf({ choices, text, toolCalls }: Answer): LanguageModelV4Content
   ];
 }
 
-function metadataOf({ runId, modelsUsed, confidence, review }: Pick<Answer, 'runId' | 'modelsUsed' | 'confidence' | 'review'>) {
+function metadataOf({ runId, status, modelsUsed, confidence, review }: RunDetails) {
   return {
     runId,
+    status,
     modelsUsed: [...modelsUsed],
     confidence: confidence === null ? null : { score: confidence.score, method: confidence.method },
     review,
