@@ -239,7 +239,7 @@ export class System implements AsyncDisposable {
    * Errors: those of the config; `closed`.
    */
   reload(): Promise<{ readonly changed: readonly string[]; readonly waiting: readonly string[] }> {
-    return this.#inTurn(() => this.#reload());
+    return this.#exclusively(() => this.#reload());
   }
 
   async #reload(): Promise<{ readonly changed: readonly string[]; readonly waiting: readonly string[] }> {
@@ -271,7 +271,7 @@ export class System implements AsyncDisposable {
     this.#found.prepare(this.#settings);
     await this.#apply(this.#settings);
     this.#watchPressure();
-    this.#found.look(this.#settings, () => this.#inTurn(() => this.#useOllama()));
+    this.#found.look(this.#settings, () => this.#exclusively(() => this.#useOllama()));
     void this.#preload();
   }
 
@@ -304,7 +304,7 @@ export class System implements AsyncDisposable {
     return looking === null ? this.backends.firstListing() : looking.then(() => this.backends.firstListing() ?? undefined);
   }
 
-  #inTurn<T>(change: () => Promise<T>): Promise<T> {
+  #exclusively<T>(change: () => Promise<T>): Promise<T> {
     const mine = this.#change.then(change);
     this.#change = mine.catch(() => undefined); // told to the caller of this one
     return mine;
