@@ -78,6 +78,7 @@ it('shows the steps as a tree, each with how it went', () => {
         cost_usd: 0.0125,
         confidence: { score: 0.5, method: 'logprobs', calibrated: false },
       }),
+      step('guess', { usage: { ...usage!, estimated: true } }), // given above
       step('inner', { kind: 'orchestration', steps: [failed, step('c', { status: 'running', ended_at: null })] }),
     ],
   });
@@ -87,6 +88,7 @@ it('shows the steps as a tree, each with how it went', () => {
       .slice(1),
   ).toEqual([
     '├─ a  ok  1.5 s  5 + 7 tokens  $0.0125  confidence 0.50 (logprobs)',
+    '├─ guess  ok  1.5 s  5 + 7 tokens (estimated)',
     '└─ inner  ok  1.5 s',
     '   ├─ b  failed  1.5 s  it broke (upstream_error)',
     '   └─ c  running',

@@ -105,7 +105,10 @@ function summary(step: Summarised): string {
   ];
   if (step.ended_at !== null) facts.push(formatDuration((step.ended_at - step.started_at) * 1000));
   if (step.first_token_ms !== null) facts.push(`first token ${formatDuration(step.first_token_ms)}`);
-  if (step.usage !== null) facts.push(`${step.usage.input_tokens} + ${step.usage.output_tokens} tokens`);
+  if (step.usage !== null) {
+    const { input_tokens, output_tokens, estimated } = step.usage;
+    facts.push(`${input_tokens} + ${output_tokens} tokens${estimated === true ? ' (estimated)' : ''}`);
+  }
   if (step.cost_usd !== null && step.cost_usd > 0) facts.push(`$${step.cost_usd.toPrecision(3)}`);
   if (step.confidence !== null) facts.push(`confidence ${confidenceText(step.confidence)}`);
   if (step.error !== null) facts.push(style('red', `${step.error.message} (${step.error.code})`));

@@ -24,7 +24,7 @@ export const wireUsage = z
     reasoning_tokens: z.number().optional(),
     images: z.number().optional(),
     seconds: z.number().optional(),
-    estimated: z.boolean().optional(),
+    estimated: z.boolean().optional().describe('true: counted by Tutti, as the provider sent no usage.'),
   })
   .meta({ id: 'Usage' });
 export type WireUsage = z.infer<typeof wireUsage>;
