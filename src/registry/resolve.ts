@@ -107,12 +107,11 @@ export function modelNotFound(name: string, models: readonly ModelDescriptor[], 
     known.set(model.name, model.id);
     known.set(model.id, model.id);
   }
-  // Twice as many, as an id and its bare name may both be near.
-  const names = [
-    ...new Set(nearest(clipped(name), shortlist(name, [...known.keys()]), 6).map((word) => known.get(word) ?? word)),
-  ].slice(0, 3);
-  const hint = names.length > 0 ? `The nearest: ${names.join(', ')}.` : '`tutti models` lists all.';
   const asked = clipped(name);
+  // Twice as many, as an id and its bare name may both be near.
+  const near = nearest(asked, shortlist(asked, [...known.keys()]), 6);
+  const names = [...new Set(near.map((word) => known.get(word) ?? word))].slice(0, 3);
+  const hint = names.length > 0 ? `The nearest: ${names.join(', ')}.` : '`tutti models` lists all.';
   return new TuttiError('model_not_found', `There is no model \`${asked}\`. ${hint}`, {
     param: 'model',
     details: { model: asked, nearest: names },
@@ -130,7 +129,7 @@ export function capabilityNotFound(word: string, had: readonly Capability[]): Tu
   });
 }
 
-/** A name may be anything that somebody sent; a megabyte of it helps nobody. */
+/** A name may be anything that somebody sent; a megabyte of it helps nobody, and takes a second to be compared. */
 function clipped(name: string): string {
   return name.length <= LONGEST_NAME ? name : `${name.slice(0, LONGEST_NAME).toWellFormed()}…`;
 }
