@@ -158,7 +158,7 @@ it('tells a question for a person as one, which can be replied to', async () => 
   await using rig = await start({ echo: { answer: 'so' } });
   const { text, providerMetadata } = await generateText({ ...once, model: rig.provider('ask'), prompt: 'Hi' });
   expect([text, providerMetadata?.['tutti']]).toMatchObject(['so: go on?', { status: 'waiting' }]);
-  const run = String(providerMetadata?.['tutti']?.['runId']);
+  const run = providerMetadata?.['tutti']?.['runId'] as string;
   expect((await rig.tutti.reply(run, 'yes')).text).toBe('so yes so');
 });
 
