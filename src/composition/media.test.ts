@@ -59,6 +59,16 @@ describe('toContentPart', () => {
     }
   });
 
+  it('reads a data: URL in percent, whatever bytes it has', async () => {
+    const percent = PNG.toString('hex').replaceAll(/../g, '%$&');
+    const base64 = PNG.toString('base64');
+    const image = { type: 'image_url', image_url: { url: `data:image/png;base64,${base64}` } };
+    expect(await read({ type: 'image', url: `data:image/png,${percent}` })).toEqual(image);
+    const text = await read({ type: 'file', url: 'data:text/plain,100 %25 of é, 5 %' });
+    const data = Buffer.from('100 % of é, 5 %').toString('base64');
+    expect(text).toMatchObject({ file: { file_data: `data:text/plain;base64,${data}` } });
+  });
+
   it('reads relative paths and roots from the folder that is given', async () => {
     const access = { roots: ['open'], maxBytes: 1000, directory: folder };
     expect(await read({ type: 'image', path: 'open/a.png' }, access)).toMatchObject({ type: 'image_url' });

@@ -85,8 +85,15 @@ async function readMedia(
     throw new TuttiError('invalid_request', `${param}: a url begins with https:, http: or data:.`, { param });
   }
   const [, type, , base64, body = ''] = data;
-  const bytes = base64 === undefined ? Buffer.from(decodeURIComponent(body)) : Buffer.from(body, 'base64');
+  const bytes = base64 === undefined ? percentDecoded(body) : Buffer.from(body, 'base64');
   return checked(bytes, { mediaType: type === '' ? undefined : type, ...source }, 'data', access, param);
+}
+
+/** As the standard has it: bytes, which need not be text, and a `%` that begins none is itself. */
+function percentDecoded(body: string): Uint8Array {
+  const bytes = Buffer.from(body).toString('latin1');
+  const plain = bytes.replace(/%([\da-f]{2})/gi, (_, hex: string) => String.fromCharCode(Number.parseInt(hex, 16)));
+  return Buffer.from(plain, 'latin1');
 }
 
 function checked(bytes: Uint8Array, source: MediaSource, name: string, access: MediaAccess, param: string, said?: string) {
