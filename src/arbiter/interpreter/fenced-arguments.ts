@@ -5,8 +5,8 @@ import { checkArguments } from './coercion.ts';
 import { plainName, readLiteral } from './literal.ts';
 import type { KnownTool, ToolIndex } from './tool-index.ts';
 
-/** Farther back, the prose speaks of something else. */
-const FARTHEST = 600;
+/** Farther back, the prose speaks of something else. Characters. */
+export const FARTHEST = 600;
 /** A name is written as code, or looks like it: `search` may be just a word. */
 const CODE_WORD = /([`'"*])((?:[\w.-]|\\_)*\w)\1|\b(\w+(?:(?:[._-]|\\_)\w+)+|[a-z]+(?:[A-Z]\w*)+)/g;
 

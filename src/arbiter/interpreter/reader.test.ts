@@ -212,6 +212,18 @@ describe('programs of one answer are read as one', () => {
   });
 });
 
+test.each<[string, readonly string[]]>([
+  ['hold each other twice over, again and again', Array.from({ length: 60 }, (_, i) => `x${i + 1} = [x${i}, x${i}]`)],
+  ['lie in each other without end', Array<string>(5000).fill('x = [x]')],
+  ['are too many', Array.from({ length: 300 }, (_, i) => `y${i} = ${i}`)],
+])('a program whose variables %s is none', (_, lines) => {
+  expect(callsIn(`\`\`\`python\nx0 = ["a", "b"]\nx = 1\n${lines.join('\n')}\nget_weather("Oslo")\n\`\`\``)).toEqual([]);
+});
+
+test('an answer of thousands of programs is read', () => {
+  expect(callsIn(Array.from({ length: 8000 }, (_, i) => `\`\`\`\nx${i} = 1\n\`\`\`\n`).join(''))).toEqual([]);
+});
+
 describe('a fence of arguments is a call of the tool that was named last', () => {
   const fence = '```json\n{\n  "city": "Oslo",\n  "days": 3\n}\n```\nOne moment.';
 

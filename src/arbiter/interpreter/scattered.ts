@@ -1,6 +1,6 @@
 /** Reads calls that stand between prose: in fences, on lines of their own, as sentences of their own. */
 import type { FoundCall } from './call-shapes.ts';
-import { readFencedArguments } from './fenced-arguments.ts';
+import { FARTHEST, readFencedArguments } from './fenced-arguments.ts';
 import { NOTHING_YET, readScript, type ScriptState } from './script.ts';
 import { readSequence, readWhole } from './sequence.ts';
 import type { ToolIndex } from './tool-index.ts';
@@ -32,11 +32,13 @@ export function readScattered(text: string, tools: ToolIndex, earlier = ''): Sca
   let rest = '';
   let at = 0;
   let script = programsIn(earlier, tools);
+  let prose = earlier.slice(-FARTHEST);
   while (at < text.length) {
-    const block = fenceAt(text, at, tools, { script, prose: earlier + rest }) ?? lineAt(text, at, tools);
+    const block = fenceAt(text, at, tools, { script, prose }) ?? lineAt(text, at, tools);
     if (calls.length > 0 && NEXT_TURN.test(block.prose)) break;
     script = block.script ?? script;
     rest += block.prose;
+    prose = (prose + block.prose).slice(-FARTHEST);
     if (block.calls.length > 0) {
       if (calls.length === 0) before = rest;
       addNew(calls, block.calls);
@@ -77,6 +79,7 @@ const LATER_FENCE = new RegExp(`(?<![^\\n])${FENCE.source}`, 'g');
 /** What came ahead of a fence. */
 interface Surroundings {
   readonly script: ScriptState;
+  /** The end of it. */
   readonly prose: string;
 }
 
