@@ -38,6 +38,8 @@ export interface Assistance {
   /** A person's reply to the question; throws `awaiting_input` while there is none. */
   askUser(step: StepPath, question: string): string;
   decided(message: string, diagnosis: Diagnosis): void;
+  /** Another model is asked in place of the one that failed. */
+  fellBack(from: string, to: string, error: TuttiError): void;
 }
 
 /** A longer wait is not for a request that somebody waits for. Seconds. */
@@ -76,6 +78,7 @@ export async function* assisted(first: AsyncIterable<Part>, help: Assistance): A
       help.decided(`${help.target} failed (${error.code}): ${what}`, diagnosis);
       if (isPassedOver) throw error;
       const step = `${help.step}/help${number}`;
+      const failed = target;
       switch (action) {
         case 'retry_with_changes':
           await pause(Math.min(advice.delay_seconds ?? 0, LONGEST_WAIT) * 1000, help);
@@ -95,6 +98,7 @@ export async function* assisted(first: AsyncIterable<Part>, help: Assistance): A
         default:
           action satisfies never;
       }
+      if (target !== failed) help.fellBack(failed, target, error);
       parts = relabelled(help.call(step, target, request), step, help.step);
     }
   }

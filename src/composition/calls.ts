@@ -243,6 +243,8 @@ export class Calls {
         if (reply !== undefined) return reply;
         throw new TuttiError('awaiting_input', question, { details: { step: at } });
       },
+      fellBack: (from, to, { code, message, retryable }) =>
+        scope.recorder.fallback({ from, to, error: { code, message, retryable } }),
       decided: (message, { cause, source, arguments: advice }) =>
         scope.decided({ message, data: { cause, source, ...advice } }, step),
     });

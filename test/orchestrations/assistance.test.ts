@@ -39,6 +39,9 @@ describe('a member that failed', () => {
       { orchestrations: one, failures, routing: { policy: 'accuracy' } },
     );
     expect((await started.tutti.run({ model: 'one', input: 'x' })).text).toBe('from b');
+    const fallback = { from: 'fake:a', to: 'fake:b', error: { code: 'forbidden' } };
+    expect(started.events.all('run.fallback').map(({ data }) => data)).toMatchObject([fallback]);
+    expect(started.tutti.stats().fallbacksTriggered).toBe(1);
   });
 
   it('is helped whatever it is called', async () => {
