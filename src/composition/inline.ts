@@ -82,7 +82,7 @@ function withModels(
       param: 'capability',
     });
   }
-  return more.length === 0 ? rest : { ...withModelsAt(rest, place, more) };
+  return more.length === 0 ? rest : withModelsAt(rest, place, more);
 }
 
 function parse<T>(schema: z.ZodType<T>, value: unknown): T {
