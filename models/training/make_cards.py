@@ -30,7 +30,7 @@ for the noun of a tool when none fits. Real tools and requests are harder."""
 ABOUT = {
     "nano": "The cheapest first try. Often wrong, and its token probabilities show it.",
     "mini-a": "One of a panel of three. At the end it was shown few differences, reversed words and unit conversions.",
-    "mini-b": "One of a panel of three. At the end it was shown few sums, sorting and letter counting.",
+    "mini-b": "One of a panel of three. At the end it was shown few sums and little sorting.",
     "mini-c": "One of a panel of three. At the end it was shown few products, comparisons, capitals and contexts.",
     "base": "The best of the embedded models, also at checking answers, mending drafts and choosing among candidates.",
     "tools": "Writes, refuses and mends tool calls, classifies requests, chooses a specialist.",
