@@ -37,6 +37,14 @@ function rig() {
   return { clock, events, backends, made, published, apply };
 }
 
+/** What comes of opening its model: of a backend that was disposed of, an error. */
+async function opening(backend: FakeBackend | undefined): Promise<unknown> {
+  const { signal } = new AbortController();
+  const [model] = (await backend?.list(signal)) ?? [];
+  if (model === undefined) return expect.fail('the fake has a model');
+  return backend?.open(model, { placement: { device: 'cpu' }, signal });
+}
+
 describe('Backends', () => {
   it('makes what the config names, keeps what did not change, and lets the rest go', async () => {
     const { backends, made, apply, published } = rig();
@@ -51,6 +59,15 @@ describe('Backends', () => {
     await backends[Symbol.asyncDispose]();
   });
 
+  it('leaves nothing behind of what is made while it is disposed of', async () => {
+    const { backends, made, apply } = rig();
+    const applied = apply({ a: { type: 'fake' } });
+    await backends[Symbol.asyncDispose]();
+    await expect(applied).rejects.toMatchObject({ code: 'closed' });
+    expect(backends.ids()).toEqual([]);
+    await expect(opening(made[0])).rejects.toMatchObject({ code: 'closed' });
+  });
+
   it('keeps everything as it was when one of the new ones cannot be made', async () => {
     const { backends, made, apply } = rig();
     await apply({ a: { type: 'fake' } });
@@ -59,10 +76,7 @@ describe('Backends', () => {
     expect(backends.ids()).toEqual(['a']);
     expect(backends.get('a')).toBe(a);
     // The one that was made for nothing opens no model any more.
-    const [model] = (await made[1]?.list(new AbortController().signal)) ?? [];
-    if (model === undefined) return expect.fail('the fake has a model');
-    const opening = made[1]?.open(model, { placement: { device: 'cpu' }, signal: new AbortController().signal });
-    await expect(opening).rejects.toMatchObject({ code: 'closed' });
+    await expect(opening(made[1])).rejects.toMatchObject({ code: 'closed' });
     await backends[Symbol.asyncDispose]();
   });
 

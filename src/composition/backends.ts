@@ -72,6 +72,7 @@ export class Backends implements AsyncDisposable {
   readonly #leaving = new Set<Promise<void>>();
   #definitions: ReadonlyMap<string, AnyBackendDefinition>;
   #timer: Disposable | null = null;
+  #isDisposed = false;
 
   constructor(options: BackendsOptions) {
     this.#options = options;
@@ -105,7 +106,7 @@ export class Backends implements AsyncDisposable {
   /**
    * Makes the configured ones, keeps those that did not change, and takes out those that are gone: these are disposed of when
    * the calls that use them have ended. A local one that takes another's place has listed its models before: no call finds
-   * them missing. Errors of making one are thrown: they are errors of the config.
+   * them missing. Errors of making one are thrown: they are errors of the config. Error: `closed`, and nothing is left of it.
    */
   async apply(entries: Readonly<Record<BackendId, BackendEntry>>, parse: (entry: BackendEntry) => unknown): Promise<void> {
     const gone = [...this.#slots].filter(([id, slot]) => slot.entry !== null && !isDeepStrictEqual(entries[id], slot.entry));
@@ -117,6 +118,7 @@ export class Backends implements AsyncDisposable {
         const backend = await this.#create(id, entry, parse(entry));
         made.push({ id, backend, entry, models: replaces ? await listAhead(backend) : null });
       }
+      if (this.#isDisposed) throw new TuttiError('closed', 'Tutti was closed while its backends were made.');
     } catch (error) {
       // All or none: those that were made for nothing hold connections, maybe processes.
       await Promise.all(made.map(({ backend }) => this.#dispose(backend)));
@@ -272,6 +274,7 @@ export class Backends implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
+    this.#isDisposed = true;
     this.#timer?.[Symbol.dispose]();
     this.#timer = null;
     for (const id of this.ids()) this.#takeOut(id);

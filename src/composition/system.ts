@@ -408,7 +408,7 @@ export class System implements AsyncDisposable {
     try {
       await this.#apply(this.#settings);
     } catch (error) {
-      this.log.warn({ err: error }, 'the Ollama server that was found cannot be used');
+      if (!this.isClosing) this.log.warn({ err: error }, 'the Ollama server that was found cannot be used');
     }
   }
 
