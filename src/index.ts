@@ -64,7 +64,8 @@ export type {
   ReviewedReply,
   Routed,
 } from './arbiter/conversation.ts';
-export type { LedConversation } from './composition/conversations.ts';
+export type { ConversationListQuery, ConversationPage, ConversationSummary } from './composition/conversation-list.ts';
+export type { LedConversation } from './composition/led-conversation.ts';
 export type { FailuresFace, InterpreterFace, MediatorFace } from './composition/assistants.ts';
 export type { WorkOptions } from './composition/perform.ts';
 export type { WireDetails } from './server/wire/answer.ts';

@@ -36,7 +36,8 @@ import {
   type InterpreterFace,
   type MediatorFace,
 } from './composition/assistants.ts';
-import { Conversations, type LedConversation } from './composition/conversations.ts';
+import { Conversations } from './composition/conversations.ts';
+import type { LedConversation } from './composition/led-conversation.ts';
 import type { Backends } from './composition/backends.ts';
 import { callOf } from './composition/call-of.ts';
 import { toChatInput } from './composition/chat-request.ts';
@@ -117,7 +118,13 @@ export class Tutti implements AsyncDisposable {
     this.#system = system;
     const perform: AssistantsOptions['perform'] = (work, options) => system.engine.perform(work, options);
     const resolve = (target: string): unknown => system.registry.resolve(target);
-    this.conversations = new Conversations({ perform, resolve, stored: system.conversations, log: system.log });
+    this.conversations = new Conversations({
+      perform,
+      resolve,
+      stored: system.conversations,
+      clock: system.clock,
+      log: system.log,
+    });
     this.#assistants = createAssistants({
       perform,
       models: () => system.assistantModels,

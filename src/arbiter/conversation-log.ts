@@ -67,6 +67,11 @@ export interface ThreadMessage {
   readonly message: ChatMessage;
 }
 
+/** How many answers the participants have given. */
+export function turnsOf(history: readonly Entry[]): number {
+  return history.filter(({ type }) => type === 'response' || type === 'consult').length;
+}
+
 /** What the participants have said so far, oldest first. */
 export function sharedContextOf(history: readonly Entry[]): SharedEntry[] {
   return history.flatMap((entry) => {

@@ -12,7 +12,7 @@ import { TuttiError } from '../errors/error.ts';
 import { newId } from '../lib/id.ts';
 import type { Ask, AskedAnswer } from './ask.ts';
 import { filterContext, type ContextFilter } from './conversation-filter.ts';
-import { sharedContextOf, threadOf, type Entry, type SharedEntry, type ThreadMessage } from './conversation-log.ts';
+import { sharedContextOf, threadOf, turnsOf, type Entry, type SharedEntry, type ThreadMessage } from './conversation-log.ts';
 import type { MessageDecision, ResponseDecision } from './conversation-review.ts';
 import {
   conversationState,
@@ -145,8 +145,7 @@ export class Conversation {
 
   /** How many answers the participants may still give. */
   get turnsLeft(): number {
-    const used = this.#history.filter(({ type }) => type === 'response' || type === 'consult').length;
-    return Math.max(0, this.#limits.maxTurns - used);
+    return Math.max(0, this.#limits.maxTurns - turnsOf(this.#history));
   }
 
   toJSON(): ConversationState {

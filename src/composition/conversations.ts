@@ -1,19 +1,26 @@
 /** Conversations between models that a caller leads: each operation is a run, whose steps are the calls. */
-import { AsyncLocalStorage } from 'node:async_hooks';
 import type { Ask } from '../arbiter/ask.ts';
-import { Conversation, type ConversationOptions, type ConversationState } from '../arbiter/conversation.ts';
+import { Conversation, type ConversationOptions } from '../arbiter/conversation.ts';
+import type { Clock } from '../contracts/clock.ts';
 import type { Logger } from '../contracts/logger.ts';
 import type { Member } from '../contracts/member.ts';
 import { LOCAL_PRINCIPAL, type Principal } from '../contracts/principal.ts';
 import { TuttiError } from '../errors/error.ts';
+import { fromCursor, isBelow, pageSize, toCursor, type Position } from '../lib/page.ts';
 import { maySee, storedPrincipal } from '../runs/visibility.ts';
-import type { StoredConversations } from '../storage/conversations.ts';
-import type { Performed, Work, WorkAsk, WorkOptions } from './perform.ts';
-
-type Perform = <T>(work: Work<T>, options: WorkOptions) => Promise<Performed<T>>;
+import type { ListedConversation, StoredConversations } from '../storage/conversations.ts';
+import {
+  parseSummary,
+  summaryOf,
+  type ConversationListQuery,
+  type ConversationPage,
+  type ConversationSummary,
+} from './conversation-list.ts';
+import { LedConversation, type Perform } from './led-conversation.ts';
 
 /** How many are held; the one that was used longest ago is let go first. */
 const MOST = 1000;
+const PAGE = { otherwise: 100, most: 1000 };
 
 export interface ConversationsOptions {
   readonly perform: Perform;
@@ -21,6 +28,7 @@ export interface ConversationsOptions {
   readonly resolve: (target: string) => unknown;
   /** Where they outlive the process; null without `runs.store_content`. */
   readonly stored: StoredConversations | null;
+  readonly clock: Clock;
   readonly log: Logger;
 }
 
@@ -35,6 +43,7 @@ export class Conversations {
   readonly #perform: Perform;
   readonly #resolve: ConversationsOptions['resolve'];
   readonly #stored: StoredConversations | null;
+  readonly #clock: Clock;
   readonly #log: Logger;
   /** The one used longest ago first. */
   readonly #kept = new Map<string, LedConversation>();
@@ -44,10 +53,11 @@ export class Conversations {
     if (this.#letGo.get(id)?.deref() === undefined) this.#letGo.delete(id);
   });
 
-  constructor({ perform, resolve, stored, log }: ConversationsOptions) {
+  constructor({ perform, resolve, stored, clock, log }: ConversationsOptions) {
     this.#perform = perform;
     this.#resolve = resolve;
     this.#stored = stored;
+    this.#clock = clock;
     this.#log = log;
   }
 
@@ -77,12 +87,29 @@ export class Conversations {
     throw new TuttiError('conversation_not_found', `There is no conversation ${id}, or no longer.${kept}`, { param: 'id' });
   }
 
-  /** The thousand used last that are the viewer's. One that cannot be read is left out, and logged. */
-  list(viewer?: Principal): LedConversation[] {
-    const owner = viewer === undefined || viewer.role === 'admin' ? undefined : viewer.id;
-    const stored = (this.#stored?.newest(MOST, owner) ?? []).toReversed().filter((id) => !this.#kept.has(id));
-    const others = stored.flatMap((id) => this.#listed(id, viewer));
-    return [...others, ...this.#kept.values()].filter(({ principal }) => maySee(viewer, principal.id)).slice(-MOST);
+  /**
+   * A page of the viewer's, the one that changed last first; the whole of one is `get`. One that cannot be read is left out,
+   * and logged. Errors: `invalid_request` for a cursor that is none.
+   */
+  list({ limit, cursor, viewer }: ConversationListQuery = {}): ConversationPage {
+    const size = pageSize(limit, PAGE);
+    const after = cursor === undefined ? null : parseCursor(cursor);
+    const held = new Map(this.#inMemory());
+    const inMemory = [...held.values()].filter(
+      (conversation) => maySee(viewer, conversation.principal.id) && (after === null || isBelow(placeOf(conversation), after)),
+    );
+    // What memory has is newer than what was written: so many more are asked for as it may hide.
+    const principal = viewer === undefined || viewer.role === 'admin' ? undefined : viewer.id;
+    const rows = this.#stored?.newest({ limit: size + 1 + held.size, after, principal }) ?? [];
+    const sorted = [...inMemory, ...rows.filter(({ id }) => !held.has(id))].toSorted((a, b) =>
+      isBelow(placeOf(a), placeOf(b)) ? 1 : -1,
+    );
+    const page = sorted.slice(0, size);
+    const last = page.at(-1);
+    return {
+      conversations: page.flatMap((listed) => this.#summary(listed) ?? []),
+      nextCursor: sorted.length > size && last !== undefined ? toCursor(placeOf(last)) : null,
+    };
   }
 
   /** A conversation of its own that goes on from a message of this one. Errors: as `get`; `invalid_request` for an unknown message. */
@@ -108,13 +135,24 @@ export class Conversations {
     return this.#keep(conversation);
   }
 
-  #make(principal: Principal, make: (ask: Ask) => Conversation): LedConversation {
-    return new LedConversation({ perform: this.#perform, principal, make, changed: (changed) => this.#changed(changed) });
+  #make(principal: Principal, make: (ask: Ask) => Conversation, changedAt = this.#now()): LedConversation {
+    const changed = (conversation: LedConversation): void => this.#changed(conversation);
+    return new LedConversation({ perform: this.#perform, principal, make, changed, changedAt, now: () => this.#now() });
   }
 
   #changed(conversation: LedConversation): void {
-    const { id, principal } = conversation;
-    this.#stored?.changed({ id, principal: principal.id, text: () => JSON.stringify(conversation) });
+    const { id, principal, changedAt } = conversation;
+    this.#stored?.changed({
+      id,
+      principal: principal.id,
+      changedAt,
+      summary: () => JSON.stringify(summaryOf(conversation.toJSON())),
+      text: () => JSON.stringify(conversation),
+    });
+  }
+
+  #now(): number {
+    return Math.floor(this.#clock.now());
   }
 
   #keep(conversation: LedConversation): LedConversation {
@@ -146,7 +184,8 @@ export class Conversations {
     const row = this.#stored?.get(id);
     if (row === undefined || !maySee(viewer, row.principal)) return undefined;
     try {
-      return this.#make(storedPrincipal(row.principal), (ask) => Conversation.restore(JSON.parse(row.text), { ask }));
+      const restore = (ask: Ask): Conversation => Conversation.restore(JSON.parse(row.text), { ask });
+      return this.#make(storedPrincipal(row.principal), restore, row.changedAt);
     } catch (error) {
       const why = error instanceof Error ? error.message : String(error);
       const message = `What the database has of the conversation ${id} cannot be read (${why}). Begin a new one.`;
@@ -154,156 +193,36 @@ export class Conversations {
     }
   }
 
-  /** It is not kept for being listed, but stays the same object while the list is looked at. */
-  #listed(id: string, viewer: Principal | undefined): LedConversation[] {
-    const held = this.#held(id);
-    if (held !== undefined) return [held];
+  /** Of all callers: those that are kept, and those that somebody still holds. */
+  *#inMemory(): Generator<[string, LedConversation]> {
+    yield* this.#kept;
+    for (const [id, reference] of this.#letGo) {
+      const conversation = reference.deref();
+      if (conversation !== undefined) yield [id, conversation];
+    }
+  }
+
+  /** null, and logged, when it cannot be read. */
+  #summary(listed: LedConversation | ListedConversation): ConversationSummary | null {
+    const { id, changedAt } = listed;
     try {
-      const conversation = this.#takeUp(id, viewer);
-      if (conversation === undefined) return [];
-      this.#remember(conversation);
-      return [conversation];
+      if (listed instanceof LedConversation) return { id, ...summaryOf(listed.toJSON()), changedAt };
+      if (listed.summary !== null) return { id, ...parseSummary(listed.summary), changedAt };
+      const whole = this.#takeUp(id, undefined);
+      return whole === undefined ? null : { id, ...summaryOf(whole.toJSON()), changedAt };
     } catch (error) {
       this.#log.warn({ err: error, conversation: id }, 'a stored conversation cannot be read: it is not listed');
-      return [];
+      return null;
     }
   }
 }
 
-interface LedConversationOptions {
-  readonly perform: Perform;
-  readonly principal: Principal;
-  readonly make: (ask: Ask) => Conversation;
-  /** Called after whatever may have changed it. */
-  readonly changed: (conversation: LedConversation) => void;
+function placeOf({ changedAt, id }: { readonly changedAt: number; readonly id: string }): Position {
+  return { at: changedAt, id };
 }
 
-/** A conversation and who leads it. The operations are those of `Conversation`. */
-export class LedConversation {
-  readonly principal: Principal;
-  readonly #perform: Perform;
-  readonly #changed: LedConversationOptions['changed'];
-  readonly #asking = new AsyncLocalStorage<WorkAsk>();
-  readonly #conversation: Conversation;
-
-  constructor({ perform, principal, make, changed }: LedConversationOptions) {
-    this.principal = principal;
-    this.#perform = perform;
-    this.#changed = changed;
-    this.#conversation = make((target, input, options) => {
-      const ask = this.#asking.getStore();
-      if (ask === undefined) throw new TuttiError('internal_error', 'A conversation asked outside of its operations.');
-      return ask(target, input, options);
-    });
-  }
-
-  get id(): string {
-    return this.#conversation.id;
-  }
-  get mode(): Conversation['mode'] {
-    return this.#conversation.mode;
-  }
-  get participants(): Conversation['participants'] {
-    return this.#conversation.participants;
-  }
-  /** What each participant has before it. */
-  get threads(): Conversation['threads'] {
-    return this.#conversation.threads;
-  }
-  /** Who has said what, oldest first. */
-  get sharedContext(): Conversation['sharedContext'] {
-    return this.#conversation.sharedContext;
-  }
-  /** Everything that happened, oldest first. */
-  get history(): Conversation['history'] {
-    return this.#conversation.history;
-  }
-  /** Repetition, no progress, contradiction. */
-  get health(): Conversation['health'] {
-    return this.#conversation.health;
-  }
-  get turnsLeft(): number {
-    return this.#conversation.turnsLeft;
-  }
-
-  /** Sends a message to a participant's thread; nobody answers yet. See `Conversation.route`. */
-  route(request: Parameters<Conversation['route']>[0], options?: WorkOptions): ReturnType<Conversation['route']> {
-    return this.#work(
-      'route',
-      request.message,
-      () => this.#conversation.route(request),
-      (routed) => routed.message,
-      options,
-    );
-  }
-
-  /** A participant answers on its thread. See `Conversation.respond`. */
-  respond(
-    model: string,
-    request: Parameters<Conversation['respond']>[1] = {},
-    options?: WorkOptions,
-  ): ReturnType<Conversation['respond']> {
-    return this.#work(
-      'respond',
-      model,
-      () => this.#conversation.respond(model, request),
-      ({ response }) => response,
-      options,
-    );
-  }
-
-  /** Asks a participant outside its thread. See `Conversation.consult`. */
-  consult(
-    model: string,
-    query: string,
-    request: Parameters<Conversation['consult']>[2] = {},
-    options?: WorkOptions,
-  ): ReturnType<Conversation['consult']> {
-    return this.#work(
-      'consult',
-      query,
-      () => this.#conversation.consult(model, query, request),
-      ({ response }) => response,
-      options,
-    );
-  }
-
-  /** What a tool that a participant called has returned. See `Conversation.toolResult`. */
-  async toolResult(model: string, toolCallId: string, content: string): Promise<void> {
-    await this.#conversation.toolResult(model, toolCallId, content);
-    this.#changed(this);
-  }
-
-  toJSON(): ConversationState {
-    return this.#conversation.toJSON();
-  }
-
-  /** The state of a conversation that goes on from a message of this one. */
-  forkedAt(message: string): ConversationState {
-    return this.#conversation.fork(message).toJSON();
-  }
-
-  async #work<T>(
-    name: string,
-    task: string,
-    run: () => Promise<T>,
-    show: (value: T) => string,
-    options: WorkOptions = {},
-  ): Promise<T> {
-    const work: Work<T> = {
-      name: `conversation_${name}`,
-      task,
-      run: async (ask) => {
-        const value = await this.#asking.run(ask, run);
-        return { value, text: show(value) };
-      },
-    };
-    const metadata = { ...options.metadata, conversation: this.id };
-    try {
-      return (await this.#perform(work, { principal: this.principal, ...options, metadata })).value;
-    } finally {
-      // Also when it failed in the end: what was said may have been heard.
-      this.#changed(this);
-    }
-  }
+function parseCursor(cursor: string): Position {
+  const position = fromCursor(cursor);
+  if (position !== null) return position;
+  throw new TuttiError('invalid_request', 'The cursor is not one that a list of conversations has given.', { param: 'cursor' });
 }

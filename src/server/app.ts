@@ -77,7 +77,7 @@ export const ROUTES: readonly Route[] = [
 
   // Conversations between models.
   route('POST', '/api/conversations', { role: 'user', summary: 'Begin a conversation between models', body: conversations.startBody, response: wireConversation, handle: conversations.startConversation }),
-  route('GET', '/api/conversations', { role: 'user', summary: 'The conversations that are kept', response: conversations.conversationList, handle: conversations.listConversations }),
+  route('GET', '/api/conversations', { role: 'user', summary: 'The conversations that are kept, the one that changed last first', query: conversations.listQuery, response: conversations.conversationPage, handle: conversations.listConversations }),
   route('GET', '/api/conversations/{conversation}', { role: 'user', summary: 'A conversation: threads, what was said, and its health', response: wireConversation, handle: conversations.getConversation }),
   route('POST', '/api/conversations/{conversation}/messages', { role: 'user', spends: true, summary: 'Send a message to a participant', body: conversations.messageBody, response: conversations.routed, handle: conversations.routeMessage }),
   route('POST', '/api/conversations/{conversation}/respond', { role: 'user', spends: true, summary: 'Let a participant answer', body: conversations.respondBody, response: conversations.responded, handle: conversations.respond }),

@@ -11,7 +11,7 @@ import type { WireAnswer } from './rest/answers.ts';
 import type {
   consultBody,
   consulted,
-  conversationList,
+  conversationPage,
   forkBody,
   messageBody,
   respondBody,
@@ -99,7 +99,7 @@ export interface Endpoints {
   'POST /api/tools/diagnose': { body: z.input<typeof diagnoseBody>; answer: z.infer<typeof diagnosed> };
   'POST /api/tools/reinterpret': { body: z.input<typeof reinterpretBody>; answer: z.infer<typeof reinterpreted> };
   'POST /api/conversations': { body: z.input<typeof startBody>; answer: WireConversation };
-  'GET /api/conversations': { answer: z.infer<typeof conversationList> };
+  'GET /api/conversations': { answer: z.infer<typeof conversationPage> };
   'GET /api/conversations/{conversation}': { answer: WireConversation };
   'POST /api/conversations/{conversation}/messages': { body: z.input<typeof messageBody>; answer: z.infer<typeof routed> };
   'POST /api/conversations/{conversation}/respond': { body: z.input<typeof respondBody>; answer: z.infer<typeof responded> };

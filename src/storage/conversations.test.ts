@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { Logger } from '../contracts/logger.ts';
 import { FakeClock } from '../testing/fake-clock.ts';
-import { StoredConversations } from './conversations.ts';
+import { NEWEST, StoredConversations, type NewestQuery } from './conversations.ts';
 import { openStorage, type Storage } from './storage.ts';
 
 let clock: FakeClock;
@@ -22,7 +22,9 @@ afterEach(() => {
   expect(clock.pendingTimers).toBe(0);
 });
 
-const change = (id: string, text = id, principal = 'local'): void => stored.changed({ id, principal, text: () => text });
+const change = (id: string, text = id, principal = 'local'): void =>
+  stored.changed({ id, principal, changedAt: clock.now(), summary: () => `about ${text}`, text: () => text });
+const ids = (query: NewestQuery): string[] => stored.newest(query).map(({ id }) => id);
 const rows = (): unknown[] => storage.read((db) => db.all('SELECT id, state FROM conversations ORDER BY id'));
 const breakWrites = (): (() => void) => {
   storage.read((db) => db.exec('PRAGMA query_only = TRUE'));
@@ -32,17 +34,19 @@ const breakWrites = (): (() => void) => {
 describe('stored conversations', () => {
   it('are written a moment after the change, several changes as one', () => {
     let said = 'first';
-    stored.changed({ id: 'a', principal: 'app', text: () => said });
+    const conversation = { id: 'a', principal: 'app', summary: () => '', text: () => said };
+    stored.changed({ ...conversation, changedAt: 1 });
     expect(rows()).toEqual([]);
-    expect(stored.get('a')).toEqual({ principal: 'app', text: 'first' });
+    expect(stored.get('a')).toEqual({ principal: 'app', changedAt: 1, text: 'first' });
     said = 'second';
-    stored.changed({ id: 'a', principal: 'app', text: () => said });
+    stored.changed({ ...conversation, changedAt: 2 });
     clock.advance(250);
     expect(rows()).toEqual([{ id: 'a', state: 'second' }]);
     change('a', 'third');
+    const changedAt = clock.now();
     clock.advance(250);
     expect(rows()).toEqual([{ id: 'a', state: 'third' }]);
-    expect(stored.get('a')).toEqual({ principal: 'local', text: 'third' });
+    expect(stored.get('a')).toEqual({ principal: 'local', changedAt, text: 'third' });
     expect(stored.get('b')).toBeUndefined();
   });
 
@@ -56,9 +60,17 @@ describe('stored conversations', () => {
       change(id, id, principal);
       clock.advance(250);
     }
-    expect(stored.newest(10)).toEqual(['a', 'c', 'b']);
-    expect(stored.newest(2)).toEqual(['a', 'c']);
-    expect(stored.newest(10, 'one')).toEqual(['a', 'c']);
+    expect(ids({ limit: 10 })).toEqual(['a', 'c', 'b']);
+    expect(ids({ limit: 2 })).toEqual(['a', 'c']);
+    expect(ids({ limit: 10, principal: 'one' })).toEqual(['a', 'c']);
+    const [first, second] = stored.newest({ limit: 2 });
+    expect(first).toEqual({ id: 'a', changedAt: clock.now() - 250, summary: 'about a' });
+    expect(ids({ limit: 10, after: { at: second?.changedAt ?? 0, id: 'c' } })).toEqual(['b']);
+  });
+
+  it('are listed without a look at what was said in them', () => {
+    const plan = storage.read((db) => db.all<{ detail: string }>(`EXPLAIN QUERY PLAN ${NEWEST}`, 1, '', null, 1));
+    expect(plan.map(({ detail }) => detail)).toEqual([expect.stringContaining('USING COVERING INDEX conversations_by_time')]);
   });
 
   it('are all written when it is closed, more than a batch of them, and nothing after', () => {
@@ -88,13 +100,15 @@ describe('stored conversations', () => {
 
   it('are not read where there is no database, which is no error', () => {
     storage.close();
-    expect([stored.get('a'), stored.newest(10)]).toEqual([undefined, []]);
+    expect([stored.get('a'), stored.newest({ limit: 10 })]).toEqual([undefined, []]);
   });
 
   it('that cannot be made a text do not keep others from being written', () => {
     stored.changed({
       id: 'bad',
       principal: 'local',
+      changedAt: 0,
+      summary: () => '',
       text: () => {
         throw new RangeError('too long');
       },

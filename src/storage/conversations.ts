@@ -1,15 +1,19 @@
 import type { Clock } from '../contracts/clock.ts';
 import type { Logger } from '../contracts/logger.ts';
 import { TuttiError } from '../errors/error.ts';
+import type { Position } from '../lib/page.ts';
 import type { Connection } from './connection.ts';
 import type { Storage } from './storage.ts';
 
 const UPSERT = `
-INSERT INTO conversations (id, principal, changed_at, state) VALUES (?1, ?2, ?3, ?4)
-ON CONFLICT (id) DO UPDATE SET principal = ?2, changed_at = ?3, state = ?4`;
-const SELECT = 'SELECT principal, state FROM conversations WHERE id = ?';
-const NEWEST = `
-SELECT id FROM conversations WHERE ?1 IS NULL OR principal = ?1 ORDER BY changed_at DESC, id DESC LIMIT ?2`;
+INSERT INTO conversations (id, principal, changed_at, summary, state) VALUES (?1, ?2, ?3, ?4, ?5)
+ON CONFLICT (id) DO UPDATE SET principal = ?2, changed_at = ?3, summary = ?4, state = ?5`;
+const SELECT = 'SELECT principal, changed_at, state FROM conversations WHERE id = ?';
+/** All its columns are in the index by time: no state is read. */
+export const NEWEST = `
+SELECT id, changed_at, summary FROM conversations
+WHERE (changed_at, id) < (?1, ?2) AND (?3 IS NULL OR principal = ?3) ORDER BY changed_at DESC, id DESC LIMIT ?4`;
+const FROM_THE_FIRST: Position = { at: Number.MAX_SAFE_INTEGER, id: '' };
 
 const WRITE_AFTER_MS = 250;
 /** What one transaction takes. */
@@ -22,8 +26,35 @@ export interface ConversationToStore {
   readonly id: string;
   /** `Principal.id` of who leads it. */
   readonly principal: string;
+  /** Epoch milliseconds, whole ones. */
+  readonly changedAt: number;
+  /** What a list shows of it, as text: asked for with `text`. */
+  summary(): string;
   /** All of it, as text: asked for when it is written, so that several changes are one write. */
   text(): string;
+}
+
+/** A conversation of the database. */
+export interface StoredConversation {
+  readonly principal: string;
+  readonly changedAt: number;
+  readonly text: string;
+}
+
+/** What a list has of one. */
+export interface ListedConversation {
+  readonly id: string;
+  readonly changedAt: number;
+  /** null where it was stored before there were summaries: see `get`. */
+  readonly summary: string | null;
+}
+
+export interface NewestQuery {
+  readonly limit: number;
+  /** Only those below this one. Default: from the first. */
+  readonly after?: Position | null;
+  /** `Principal.id` of who leads them. Default: of all. */
+  readonly principal?: string | undefined;
 }
 
 export interface StoredConversationsOptions {
@@ -41,7 +72,7 @@ export class StoredConversations implements Disposable {
   readonly #clock: Clock;
   readonly #log: Logger;
   /** Changed and not written yet, the change that is oldest first. */
-  readonly #pending = new Map<string, { readonly conversation: ConversationToStore; readonly at: number }>();
+  readonly #pending = new Map<string, ConversationToStore>();
   #timer: Disposable | null = null;
   #closed = false;
 
@@ -55,7 +86,7 @@ export class StoredConversations implements Disposable {
   changed(conversation: ConversationToStore): void {
     if (this.#closed) return;
     this.#pending.delete(conversation.id);
-    this.#pending.set(conversation.id, { conversation, at: this.#clock.now() });
+    this.#pending.set(conversation.id, conversation);
     const oldest = this.#pending.keys().next().value;
     if (this.#pending.size > MOST_PENDING && oldest !== undefined) {
       this.#pending.delete(oldest);
@@ -65,17 +96,20 @@ export class StoredConversations implements Disposable {
   }
 
   /** Undefined when there is none, or the database cannot be read. */
-  get(id: string): { readonly principal: string; readonly text: string } | undefined {
-    const pending = this.#pending.get(id)?.conversation;
-    if (pending !== undefined) return { principal: pending.principal, text: pending.text() };
-    const row = this.#read((connection) => connection.get<{ principal: string; state: string }>(SELECT, id));
-    return row && { principal: row.principal, text: row.state };
+  get(id: string): StoredConversation | undefined {
+    const pending = this.#pending.get(id);
+    if (pending !== undefined) return { principal: pending.principal, changedAt: pending.changedAt, text: pending.text() };
+    const row = this.#read((connection) => connection.get<{ principal: string; changed_at: number; state: string }>(SELECT, id));
+    return row && { principal: row.principal, changedAt: row.changed_at, text: row.state };
   }
 
-  /** The ids of those that changed last, the newest first: of one principal, or of all. What is not written yet is not among them. */
-  newest(limit: number, principal?: string): readonly string[] {
-    const rows = this.#read((connection) => connection.all<{ id: string }>(NEWEST, principal ?? null, limit));
-    return (rows ?? []).map(({ id }) => id);
+  /** Those that changed last, the newest first. What is not written yet is not among them, or as it was before. */
+  newest({ limit, after, principal }: NewestQuery): readonly ListedConversation[] {
+    const { at, id: below } = after ?? FROM_THE_FIRST;
+    const rows = this.#read((connection) =>
+      connection.all<{ id: string; changed_at: number; summary: string | null }>(NEWEST, at, below, principal ?? null, limit),
+    );
+    return (rows ?? []).map(({ id, changed_at: changedAt, summary }) => ({ id, changedAt, summary }));
   }
 
   /** Writes now what has changed. False when the database could not take it; it is then tried again by itself. */
@@ -110,10 +144,10 @@ export class StoredConversations implements Disposable {
 
   #writeBatch(): boolean {
     const batch = [...this.#pending.values()].slice(0, A_BATCH);
-    const rows = batch.flatMap(({ conversation, at }) => {
-      const { id, principal } = conversation;
-      const text = this.#textOf(conversation);
-      return text === null ? [] : [[id, principal, at, text] as const];
+    const rows = batch.flatMap((conversation) => {
+      const { id, principal, changedAt } = conversation;
+      const texts = this.#textsOf(conversation);
+      return texts === null ? [] : [[id, principal, changedAt, ...texts] as const];
     });
     try {
       this.#storage.write((connection) => {
@@ -124,13 +158,13 @@ export class StoredConversations implements Disposable {
       // Not the disk but the batch itself: trying it for ever would keep all that follows from being written.
       this.#log.error({ err: error, conversations: batch.length }, 'the database refused conversations: they are not stored');
     }
-    for (const { conversation } of batch) this.#pending.delete(conversation.id);
+    for (const { id } of batch) this.#pending.delete(id);
     return true;
   }
 
-  #textOf(conversation: ConversationToStore): string | null {
+  #textsOf(conversation: ConversationToStore): readonly [summary: string, text: string] | null {
     try {
-      return conversation.text();
+      return [conversation.summary(), conversation.text()];
     } catch (error) {
       this.#log.error(
         { err: error, conversation: conversation.id },

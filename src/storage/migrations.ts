@@ -2,9 +2,10 @@ import type { Connection } from './connection.ts';
 import { newerDatabase } from './fault.ts';
 import { RUNS } from './migrations/001-runs.ts';
 import { DURABLE } from './migrations/002-durable.ts';
+import { CONVERSATION_LIST } from './migrations/003-conversation-list.ts';
 
 /** In order, never changed once released: the database's `user_version` counts those that were applied. */
-export const MIGRATIONS: readonly string[] = [RUNS, DURABLE];
+export const MIGRATIONS: readonly string[] = [RUNS, DURABLE, CONVERSATION_LIST];
 
 /** Brings the database to the newest version, each step whole or not at all. Several processes may try at once. */
 export function migrate(connection: Connection, migrations: readonly string[] = MIGRATIONS): void {

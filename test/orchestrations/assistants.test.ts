@@ -120,6 +120,6 @@ describe('a conversation', () => {
     expect(() => tutti.conversations.get(talk.id, { id: 'key:other', role: 'user' })).toThrow(
       expect.objectContaining({ code: 'conversation_not_found' }),
     );
-    expect(tutti.conversations.list(owner)).toHaveLength(2);
+    expect(tutti.conversations.list({ viewer: owner }).conversations).toHaveLength(2);
   });
 });

@@ -37,7 +37,7 @@ it('goes on after a restart with its threads, its limits and its id', async () =
     threads: { 'up:a': [{ from: 'user' }, { from: 'up:a' }], second: [] },
     shared_context: [{ model: 'up:a', response: 'It is 41.' }],
   });
-  expect((await serving.call(PATH)).json).toEqual({ conversations: [json] });
+  expect((await serving.call(PATH)).json).toMatchObject({ conversations: [{ id, turns: 1, turns_left: 49 }], next_cursor: null });
   await serving.call(`${PATH}/${id}/messages`, { to: 'up:a', message: 'Are you sure?' });
   expect((await serving.call(`${PATH}/${id}/respond`, { model: 'up:a' })).json).toMatchObject({ id: 'm4', response: 'No, 42.' });
   expect(at.asked()).toEqual(['a', 'a']);
@@ -56,8 +56,8 @@ it('keeps each change, also that of a fork, over one restart after another', asy
     await serving.call(`${PATH}/${id}/consult`, { model: 'second', query: 'What do you say?' });
   }
   await using serving = await at.serve();
-  // The one that changed last is last.
-  expect((await serving.call(PATH)).json).toMatchObject({ conversations: [{ id: fork }, { id }] });
+  // The one that changed last is first.
+  expect((await serving.call(PATH)).json).toMatchObject({ conversations: [{ id }, { id: fork }] });
   expect((await serving.call(`${PATH}/${id}`)).json).toMatchObject({
     history: [{ id: 'm1' }, { id: 'm2' }, { text: 'I say 42.' }],
   });
@@ -74,7 +74,7 @@ it('stays its own principal’s', async () => {
   expect((await serving.call(`${PATH}/${id}`, undefined, 'key-of-two')).json).toMatchObject({
     error: { code: 'conversation_not_found' },
   });
-  expect((await serving.call(PATH, undefined, 'key-of-two')).json).toEqual({ conversations: [] });
+  expect((await serving.call(PATH, undefined, 'key-of-two')).json).toEqual({ conversations: [], next_cursor: null });
   expect((await serving.call(PATH, undefined, 'key-of-one')).json).toMatchObject({ conversations: [{ id }] });
 });
 
@@ -91,7 +91,7 @@ it.each([
     500,
     { error: { code: 'stored_data_unreadable', message: expect.stringContaining(id) } },
   ]);
-  expect((await serving.call(PATH)).json).toEqual({ conversations: [] });
+  expect((await serving.call(PATH)).json).toMatchObject({ conversations: [{ id, turns: 1 }] });
   expect((await serving.call(PATH, { participants: ['up:a'] })).status).toBe(201);
 });
 

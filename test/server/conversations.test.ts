@@ -12,6 +12,11 @@ const call = async (harness: Harness, path: string, body?: unknown, key?: string
   return { status: response.status, json: (text === '' ? null : JSON.parse(text)) as { id: string; [key: string]: unknown } };
 };
 
+interface Page {
+  readonly conversations: readonly { readonly id: string }[];
+  readonly next_cursor: string | null;
+}
+
 const models = {
   a: { answer: 'The answer is 42.' },
   b: { answer: [{ text: 'The answer is 41.' }, { text: 'Then 42.' }] },
@@ -61,9 +66,38 @@ describe('a conversation', () => {
         { type: 'response' },
       ],
     });
-    expect((await call(harness, '')).json).toEqual({ conversations: [whole] });
+    expect((await call(harness, '')).json).toEqual({
+      conversations: [
+        {
+          id: json.id,
+          mode: 'direct',
+          participants: [
+            { model: 'fake:a', name: 'fake:a' },
+            { model: 'fake:b', name: 'second' },
+          ],
+          forked_from: null,
+          turns: 2,
+          turns_left: 48,
+          changed_at: expect.any(Number),
+        },
+      ],
+      next_cursor: null,
+    });
     const runs = (await (await harness.fetch('/api/runs')).json()) as { runs: { metadata: object }[] };
     expect(runs.runs[0]?.metadata).toEqual({ conversation: json.id });
+  });
+
+  it('is listed by pages, newest first', async () => {
+    await using harness = await startServer({ fake: { models } });
+    const ids = new Set([await start(harness), await start(harness), await start(harness)]);
+    const page = async (query: string) => (await call(harness, query)).json as unknown as Page;
+    const first = await page('?limit=2');
+    const second = await page(`?limit=2&cursor=${first.next_cursor}`);
+    expect([first.conversations.length, second.conversations.length, second.next_cursor]).toEqual([2, 1, null]);
+    expect(new Set([...first.conversations, ...second.conversations].map(({ id }) => id))).toEqual(ids);
+    const refused = { status: 400, json: { error: { code: 'invalid_request' } } };
+    expect(await call(harness, '?limit=1001')).toMatchObject(refused);
+    expect(await call(harness, '?cursor=nonsense')).toMatchObject(refused);
   });
 
   it('is forked at a message', async () => {
@@ -121,7 +155,7 @@ describe('a conversation', () => {
     expect(nobody).toMatchObject({ status: 404, json: { error: { code: 'model_not_found', param: 'participants[1]' } } });
     const judged = await call(harness, '', { participants: ['fake:a'], arbiter: 'nope' });
     expect(judged).toMatchObject({ status: 404, json: { error: { code: 'model_not_found', param: 'arbiter' } } });
-    expect((await call(harness, '')).json).toEqual({ conversations: [] });
+    expect((await call(harness, '')).json).toEqual({ conversations: [], next_cursor: null });
     const id = await start(harness);
     expect((await call(harness, `/${id}/messages`, { to: 'nobody', message: 'Hello' })).json).toMatchObject({
       error: { code: 'unknown_member', param: 'to' },
@@ -153,7 +187,7 @@ describe('a conversation', () => {
     const { json } = await call(harness, '', { participants: ['fake:a'] }, 'key-of-one');
     const missing = { status: 404, json: { error: { code: 'conversation_not_found' } } };
     expect(await call(harness, `/${json.id}`, undefined, 'key-of-two')).toMatchObject(missing);
-    expect((await call(harness, '', undefined, 'key-of-two')).json).toEqual({ conversations: [] });
+    expect((await call(harness, '', undefined, 'key-of-two')).json).toEqual({ conversations: [], next_cursor: null });
     expect((await call(harness, `/${json.id}`, undefined, 'key-of-one')).status).toBe(200);
   });
 

@@ -1,12 +1,19 @@
 /** `/api/conversations`: conversations between models that the caller leads, step by step. Users see their own. */
 import type { FastifyReply } from 'fastify';
 import { z } from 'zod';
-import type { LedConversation } from '../../composition/conversations.ts';
+import type { LedConversation } from '../../composition/led-conversation.ts';
 import { toolCallSchema, toolDefinition } from '../../contracts/chat.ts';
 import { memberConfig } from '../../contracts/member.ts';
+import { positive } from '../query.ts';
 import type { Call } from '../route.ts';
 import { present, toWireConfidence, wireConfidence } from '../wire/answer.ts';
-import { conversationMode, toWireConversation, wireConversation, type WireConversation } from '../wire/conversations.ts';
+import {
+  conversationMode,
+  toWireConversation,
+  toWireConversationSummary,
+  wireConversationSummary,
+  type WireConversation,
+} from '../wire/conversations.ts';
 
 const name = z.string().min(1);
 
@@ -24,7 +31,14 @@ export const startBody = z.strictObject({
     })
     .optional(),
 });
-export const conversationList = z.strictObject({ conversations: z.array(wireConversation) });
+export const listQuery = z.strictObject({
+  limit: positive(1000).optional().describe('Conversations a page, at most 1000. Default 100.'),
+  cursor: z.string().optional().describe('`next_cursor` of the page before.'),
+});
+export const conversationPage = z.strictObject({
+  conversations: z.array(wireConversationSummary),
+  next_cursor: z.string().nullable(),
+});
 
 export function startConversation(call: Call<z.output<typeof startBody>>): WireConversation {
   const { mode, arbiter, participants, limits = {} } = call.body;
@@ -47,8 +61,10 @@ export function startConversation(call: Call<z.output<typeof startBody>>): WireC
   return toWireConversation(conversation);
 }
 
-export function listConversations(call: Call): z.infer<typeof conversationList> {
-  return { conversations: call.services.tutti.conversations.list(call.principal).map(toWireConversation) };
+/** Errors: `invalid_request` for a cursor that is none. */
+export function listConversations(call: Call<unknown, z.output<typeof listQuery>>): z.infer<typeof conversationPage> {
+  const { conversations, nextCursor } = call.services.tutti.conversations.list({ ...call.query, viewer: call.principal });
+  return { conversations: conversations.map(toWireConversationSummary), next_cursor: nextCursor };
 }
 
 export function getConversation(call: Call): WireConversation {

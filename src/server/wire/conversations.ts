@@ -1,6 +1,7 @@
 /** Conversations between models on the wire. */
 import { z } from 'zod';
-import type { LedConversation } from '../../composition/conversations.ts';
+import type { ConversationSummary } from '../../composition/conversation-list.ts';
+import type { LedConversation } from '../../composition/led-conversation.ts';
 import { chatMessage, toolCallSchema } from '../../contracts/chat.ts';
 import { memberConfig } from '../../contracts/member.ts';
 import { present, seconds } from './answer.ts';
@@ -51,6 +52,9 @@ const entry = z
   ])
   .meta({ id: 'ConversationEntry' });
 
+const forkedFrom = z.strictObject({ conversation: z.string(), message: z.string() }).nullable();
+const turnsLeft = z.int().describe('How many answers may still be given.');
+
 export const wireConversation = z
   .strictObject({
     id: z.string(),
@@ -58,8 +62,8 @@ export const wireConversation = z
     arbiter: memberConfig.nullable(),
     participants: z.array(memberConfig),
     limits,
-    forked_from: z.strictObject({ conversation: z.string(), message: z.string() }).nullable(),
-    turns_left: z.int().describe('How many answers may still be given.'),
+    forked_from: forkedFrom,
+    turns_left: turnsLeft,
     health: z
       .strictObject({
         healthy: z.boolean(),
@@ -82,6 +86,23 @@ export const wireConversation = z
   })
   .meta({ id: 'Conversation' });
 export type WireConversation = z.infer<typeof wireConversation>;
+
+export const wireConversationSummary = z
+  .strictObject({
+    id: z.string(),
+    mode: conversationMode,
+    participants: z.array(z.strictObject({ model: z.string(), name: z.string() })),
+    forked_from: forkedFrom,
+    turns: z.int().describe('How many answers were given.'),
+    turns_left: turnsLeft,
+    changed_at: z.number().describe('When something was last said, or it began. Epoch seconds.'),
+  })
+  .meta({ id: 'ConversationSummary' });
+
+export function toWireConversationSummary(summary: ConversationSummary): z.infer<typeof wireConversationSummary> {
+  const { forkedFrom: forked_from, turnsLeft: turns_left, changedAt, ...rest } = summary;
+  return { ...rest, forked_from, turns_left, changed_at: seconds(changedAt) };
+}
 
 export function toWireConversation(conversation: LedConversation): WireConversation {
   const state = conversation.toJSON();
