@@ -99,6 +99,16 @@ describe('a call that has ended', () => {
     expect(seen).toEqual([59, 59, 95]);
   });
 
+  it('was no call when the budget refuses it, so that another one may be made', async () => {
+    const budget = new RunBudget({ maxTokens: 3, maxCalls: 1 }, new RunBudget({ maxCalls: 1 }));
+    const { model } = modelOf(() => parts(usage, finish()));
+    budget.takeCall();
+    await expect(Array.fromAsync(model.call('chat', say('one two three'), options(budget)))).rejects.toThrow();
+    budget.takeCall();
+    await Array.fromAsync(modelOf(() => parts(usage, finish())).model.call('chat', say('one'), options(budget)));
+    expect(() => budget.takeCall()).toThrow(expect.objectContaining({ code: 'run_budget_exceeded' }));
+  });
+
   it('is refused before the model is called, when nothing is left', async () => {
     const { model, asked } = modelOf(() => parts(finish()));
     const running = Array.fromAsync(model.call('chat', say('one two three'), options(new RunBudget({ maxTokens: 3 }))));

@@ -1,19 +1,34 @@
 /** Calls that count in a budget. */
 import type { ChatInput } from '../contracts/chat.ts';
-import type { Budget, CallNeed, CallOptions, Model, ModelDescriptor } from '../contracts/model.ts';
+import type { Budget, BudgetReservation, CallNeed, CallOptions, Model, ModelDescriptor } from '../contracts/model.ts';
 import type { Operation, Operations } from '../contracts/operations.ts';
 import type { Part } from '../contracts/part.ts';
 import { costOf, type Usage } from '../contracts/usage.ts';
 import { promptTokens } from './prompt-size.ts';
 
-/** The model, whose calls keep to the budget of whoever calls: none may write more than what is reserved for it. */
+/**
+ * The model, whose calls keep to the budget of whoever calls: none may write more than what is reserved for it. It was opened
+ * with one `takeCall`, which is given back when the budget refuses the first of its calls: another model may fit.
+ */
 export function spending(model: Model): Model {
+  let isCounted = false;
+  const reserve = (budget: Budget, need: CallNeed): BudgetReservation => {
+    try {
+      return budget.reserve(need);
+    } catch (error) {
+      if (!isCounted) budget.giveCallBack();
+      throw error;
+    } finally {
+      isCounted = true;
+    }
+  };
   return {
     descriptor: model.descriptor,
-    call: (operation, input, options) =>
-      options.budget?.isMetered === true
-        ? counted(model, { operation, input, options }, options.budget)
-        : model.call(operation, input, options),
+    call: (operation, input, options) => {
+      const { budget } = options;
+      if (budget?.isMetered !== true) return model.call(operation, input, options);
+      return counted(model, { operation, input, options }, (need) => reserve(budget, need));
+    },
   };
 }
 
@@ -26,11 +41,11 @@ interface Call<O extends Operation> {
 async function* counted<O extends Operation>(
   model: Model,
   { operation, input, options }: Call<O>,
-  budget: Budget,
+  reserve: (need: CallNeed) => BudgetReservation,
 ): AsyncGenerator<Part> {
   const { descriptor } = model;
   const need = needOf(operation, input, descriptor);
-  const reservation = budget.reserve(need);
+  const reservation = reserve(need);
   let usage: Usage | null = null;
   let finishes = 0;
   const settle = (): void => reservation.settle(usage, usage && costOf(usage, descriptor.price));

@@ -92,6 +92,8 @@ export interface CallOptions {
 export interface Budget {
   /** Before each call of a model. Errors: `run_budget_exceeded` with the limit that is reached. */
   takeCall(): void;
+  /** Undoes `takeCall`: what was left did not do for the call, and no model was asked. */
+  giveCallBack(): void;
   /** Whether tokens or money are limited, here or above. If not, nothing need be reserved. */
   readonly isMetered: boolean;
   /**

@@ -41,6 +41,11 @@ export class RunBudget implements Budget {
     this.#calls++;
   }
 
+  giveCallBack(): void {
+    this.#above?.giveCallBack();
+    this.#calls--;
+  }
+
   reserve(need: CallNeed): BudgetReservation {
     const [tokens, money] = [tokensOf(need), moneyOf(need)];
     const callers = need.maxTokens === undefined ? this.#expected + 1 : 1;
@@ -93,6 +98,10 @@ export class MemberBudget implements Budget, Disposable {
 
   takeCall(): void {
     this.#budget.takeCall();
+  }
+
+  giveCallBack(): void {
+    this.#budget.giveCallBack();
   }
 
   reserve(need: CallNeed): BudgetReservation {

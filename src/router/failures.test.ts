@@ -3,6 +3,7 @@ import type { Code } from '../errors/codes.ts';
 import { TuttiError } from '../errors/error.ts';
 import { errorOfAll, judge, type Situation, type Verdict } from './failures.ts';
 
+const refused = (details: object) => new TuttiError('run_budget_exceeded', '(refused)', { details: { ...details } });
 const failure = (code: Code, retryAfter?: number) =>
   new TuttiError(code, `(${code})`, retryAfter === undefined ? {} : { retryAfter });
 
@@ -28,6 +29,9 @@ describe('after a failed attempt', () => {
     ['no room in time', failure('queue_timeout'), {}, next],
     ['a prompt that is too long for it', failure('context_length_exceeded'), {}, next],
     ['a group whose members all failed', failure('all_members_failed'), {}, next],
+    ['a price that the budget does not allow', refused({ limit: 'max_cost_usd', needed: 5 }), {}, next],
+    ['a budget that is spent', refused({ limit: 'max_cost_usd' }), {}, stop],
+    ['a budget of tokens, which are as many for each', refused({ limit: 'max_tokens', needed: 5 }), {}, stop],
     ['a bad request', failure('invalid_request'), {}, stop],
     ['a cancel', failure('cancelled'), {}, stop],
     ['a bug of ours', failure('internal_error'), {}, stop],
@@ -47,6 +51,13 @@ describe('the error of all attempts', () => {
         { model: 'a', error: last },
       ]),
     ).toBe(last);
+  });
+
+  it('is the budget’s own when all are too dear, and only then', () => {
+    const dear = (needed: number) => refused({ limit: 'max_cost_usd', needed });
+    const attempts = [5, 3].map((needed) => ({ model: `m${needed}`, error: dear(needed) }));
+    expect(errorOfAll(attempts)).toMatchObject({ code: 'run_budget_exceeded', details: { needed: 3 } });
+    expect(errorOfAll([{ model: 'a', error: failure('upstream_error') }, ...attempts]).code).toBe('all_models_failed');
   });
 
   it('has the status and the shortest wait of what may pass', () => {

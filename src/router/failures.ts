@@ -48,13 +48,18 @@ export const LONGEST_WAIT_MS = 2000;
 /** 1. content is out: stop. 2. no model would do better: stop. 3. a passing trouble of the upstream: again. 4. else: next. */
 export function judge(error: TuttiError, situation: Situation): Verdict {
   if (situation.committed) return { do: 'stop' };
-  if (ABOUT_THE_MODEL.has(error.code)) return { do: 'next' };
+  if (ABOUT_THE_MODEL.has(error.code) || isTooDear(error)) return { do: 'next' };
   if (!error.retryable || ABOUT_US.has(error.code)) return { do: 'stop' };
   if (situation.retried < situation.retries && mayPass(error, situation.others)) {
     const afterMs = error.retryAfter === undefined ? BACKOFF_MS * 2 ** situation.retried : error.retryAfter * 1000;
     if (afterMs <= LONGEST_WAIT_MS) return { do: 'again', afterMs };
   }
   return { do: 'next' };
+}
+
+/** The budget refuses the model for its price: a cheaper one may fit. Where all of the money is spent, none is asked. */
+function isTooDear({ code, details }: TuttiError): boolean {
+  return code === 'run_budget_exceeded' && details.limit === 'max_cost_usd' && details.needed !== undefined;
 }
 
 /** Whether a moment's wait may help. A server that cannot be reached is left at once while another candidate is left. */
@@ -77,13 +82,15 @@ export interface FailedAttempt {
 }
 
 /**
- * The error of the whole: a single model's own error, else `all_models_failed` with every attempt in `details.attempts`.
+ * The error of the whole: a single model's own error, the budget's where it refused all, else `all_models_failed` with every
+ * attempt in `details.attempts`.
  * Its status is that of the last attempt that may succeed later, so that a client waits where waiting helps.
  */
 export function errorOfAll(attempts: readonly FailedAttempt[]): TuttiError {
   const last = attempts.at(-1);
   if (last === undefined) return new TuttiError('internal_error', 'A routing decision without candidates was dispatched.');
   if (attempts.every(({ model }) => model === last.model)) return last.error;
+  if (attempts.every(({ error }) => isTooDear(error))) return last.error;
   const passing = attempts.filter(({ error }) => error.retryable);
   const waits = passing.flatMap(({ error }) => error.retryAfter ?? []);
   const list = attempts.map(({ model, error }) => `${model}: ${error.message} (${error.code})`).join('; ');

@@ -273,6 +273,18 @@ describe('a budget', () => {
     expect(backend.calls[0]?.input).toMatchObject({ max_tokens: 2 });
   });
 
+  it('of money passes over the candidates that are too dear, which count as no calls', async () => {
+    const dear: FakeModelScript = { answer: 'dear', descriptor: { price: { inputPerMtok: 0, outputPerMtok: 0, perCall: 5 } } };
+    const aliases = { cheapest: ['fake:dear', 'fake:free'], luxury: ['fake:dear', 'fake:gold'] };
+    await using started = await start({ dear, gold: dear, free: { answer: 'free' } }, { aliases });
+    const { tutti, backend } = started;
+    const ask = (member: string) =>
+      tutti.orchestrate({ strategy: 'fallback', members: [member], budget: { maxCostUsd: 1, maxCalls: 1 }, input: 'x' });
+    expect((await ask('cheapest')).text).toBe('free');
+    expect(backend.calls.map(({ model }) => model)).toEqual(['free']);
+    await expect(ask('luxury')).rejects.toMatchObject({ message: expect.stringContaining('max_cost_usd is 1') });
+  });
+
   describe('that members at once would go over', () => {
     const poet = (price: Price): FakeModelScript => ({ answer: 'one two three', descriptor: { price } });
     const three = (price: Price) => ({ a: poet(price), b: poet(price), c: poet(price) });
