@@ -4,7 +4,7 @@
  */
 import type { Backend } from '../contracts/backend.ts';
 import type { CallOptions, Model, ModelDescriptor } from '../contracts/model.ts';
-import type { Part } from '../contracts/part.ts';
+import { isContent, type Part } from '../contracts/part.ts';
 import { LOCAL_PRINCIPAL } from '../contracts/principal.ts';
 import { TuttiError } from '../errors/error.ts';
 
@@ -44,7 +44,7 @@ async function isListed({ name }: ModelDescriptor, backend: Backend): Promise<bo
   }
 }
 
-/** The cheapest call there is. Its first part of content is enough. */
+/** The cheapest call there is. Its first part of content is enough, or that it ends well: an answer may be empty. */
 async function sayWord(model: Model): Promise<void> {
   const { id, operations } = model.descriptor;
   const signal = AbortSignal.timeout(WORD_TIMEOUT_MS);
@@ -57,5 +57,6 @@ async function sayWord(model: Model): Promise<void> {
   } else {
     throw new TuttiError('model_not_found', `its backend does not list ${id}.`);
   }
-  for await (const part of parts) if (part.type !== 'progress') return;
+  for await (const part of parts) if (isContent(part) || part.type === 'finish') return;
+  throw new TuttiError('stream_truncated', `the stream of ${id} ended without an answer.`);
 }
