@@ -290,6 +290,7 @@ export class Engine {
       find: (capability, count) =>
         journal.found(`${capability} ${count}`, () => findModels(snapshot, request, capability, count)),
       resolve: (target) => registry.resolve(target),
+      capabilities: () => registry.capabilities().map(({ capability }) => capability),
       clock,
     });
   }

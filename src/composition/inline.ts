@@ -9,6 +9,7 @@ import type { AnyStrategyDefinition } from '../contracts/strategy.ts';
 import type { Capability, ModelId } from '../contracts/vocabulary.ts';
 import { TuttiError } from '../errors/error.ts';
 import { nearest } from '../lib/nearest.ts';
+import { capabilityNotFound } from '../registry/resolve.ts';
 import { namedModels, placeOfModels, withModelsAt } from './inline-models.ts';
 import { Orchestration, orchestrationCommon } from './orchestration.ts';
 
@@ -18,6 +19,8 @@ export interface InlineOptions {
   readonly find: (capability: Capability, count: number) => readonly ModelId[];
   /** Throws when nothing has the name. */
   readonly resolve: (target: string) => unknown;
+  /** Those that some model has. */
+  readonly capabilities: () => readonly Capability[];
   readonly clock: Clock;
 }
 
@@ -65,7 +68,7 @@ export function splitCommon(entry: Readonly<Record<string, unknown>>): {
 function withModels(
   definition: AnyStrategyDefinition,
   entry: Record<string, unknown>,
-  { find }: InlineOptions,
+  { find, capabilities }: InlineOptions,
 ): Record<string, unknown> {
   const { capability, num_models: count = NUM_MODELS, ...rest } = entry;
   const shape = shapeOf(definition.config) ?? {};
@@ -77,11 +80,7 @@ function withModels(
   const named = namedModels(rest, place);
   const others = find(capability, count + named.length).filter((id) => !named.includes(id));
   const more = others.slice(0, Math.max(0, count - named.length));
-  if (named.length + more.length === 0) {
-    throw new TuttiError('no_model_for_capability', `No registered model has the capability ${capability}.`, {
-      param: 'capability',
-    });
-  }
+  if (named.length + more.length === 0) throw capabilityNotFound(capability, capabilities());
   return more.length === 0 ? rest : withModelsAt(rest, place, more);
 }
 

@@ -118,10 +118,12 @@ export function modelNotFound(name: string, models: readonly ModelDescriptor[], 
   });
 }
 
-/** `had`: those that some model has. At most three are named, nearest first. */
+/** `had`: those that some model has. At most three others are named, nearest first. */
 export function capabilityNotFound(word: string, had: readonly Capability[]): TuttiError {
   const asked = clipped(word);
-  const near = nearest(asked, new Set([...had, ...CAPABILITIES]), 3);
+  const others = new Set([...had, ...CAPABILITIES]);
+  others.delete(asked);
+  const near = nearest(asked, others, 3);
   const hint = near.length > 0 ? `The nearest: ${near.join(', ')}.` : '`tutti models` lists what each model can do.';
   return new TuttiError('no_model_for_capability', `\`${asked}\` is a capability that no model has. ${hint}`, {
     param: 'capability',
