@@ -163,7 +163,10 @@ describe('an orchestration that comes with the request', () => {
     expect((await post(harness, '/api/inference/orchestrated', body)).status).toBe(502);
     expect(harness.backend.calls.map(({ model }) => model)).toEqual(['high', 'mid']);
     expect((await post(harness, '/api/inference/orchestrated', { ...body, capability: 'juggling' })).json).toMatchObject({
-      error: { code: 'no_model_for_capability', param: 'capability' },
+      error: { code: 'no_model_for_capability', param: 'capability', details: { capability: 'juggling' } },
+    });
+    expect((await post(harness, '/api/inference/orchestrated', { ...body, capability: 'poetri' })).json).toMatchObject({
+      error: { code: 'no_model_for_capability', param: 'capability', details: { nearest: ['poetry'] } },
     });
     expect((await post(harness, '/api/inference', { capability: 'poetri', input: 'x' })).json).toMatchObject({
       error: { code: 'no_model_for_capability', param: 'capability', details: { nearest: ['poetry'] } },
@@ -185,6 +188,23 @@ describe('an orchestration that comes with the request', () => {
     expect([status, json.tutti]).toMatchObject([200, { strategy }]);
     if (asked !== null) expect(harness.backend.calls.map(({ model }) => model).toSorted()).toEqual(asked.toSorted());
     expect(['high', 'mid']).toContain(json.output);
+  });
+
+  it('tells what was decided in snake_case', async () => {
+    await using harness = await startServer({
+      fake: { models: { sick: { answer: { failBefore: ill } }, well: { answer: 'from well' } } },
+    });
+    const arms = [
+      { use: 'fake:sick', weight: 1e6 },
+      { use: 'fake:well', weight: 1e-6 },
+    ];
+    const body = { strategy: 'ab', arms, sticky: 'none', fallback: true, input: 'x' };
+    const { json } = await post(harness, '/api/inference/orchestrated', body);
+    const { decisions } = json.tutti as unknown as { decisions: { data: object }[] };
+    expect(decisions.map(({ data }) => data)).toEqual([
+      { arm: 'fake:sick', use: 'fake:sick', sticky: false, after_failure: false },
+      { arm: 'fake:well', use: 'fake:well', sticky: false, after_failure: true },
+    ]);
   });
 
   it('is one model where the strategy is a policy', async () => {

@@ -132,7 +132,7 @@ export function toWireDetails(details: RunDetails): WireDetails {
       Object.entries(details.modelResults).map(([key, result]) => [key, toWireModelResult(result)]),
     ),
     conflicts: details.conflicts.map(({ members, ...conflict }) => present({ ...conflict, members: [...members] })),
-    decisions: details.decisions.map(({ data, ...decision }) => present({ ...decision, data: data && { ...data } })),
+    decisions: details.decisions.map(({ data, ...decision }) => present({ ...decision, data: data && inSnakeCase(data) })),
     fallback_chain: [...details.fallbackChain],
     execution_time_ms: details.executionTimeMs,
     usage_by_model: toWireUsageByModel(details.usageByModel),
@@ -151,4 +151,10 @@ function toWireModelResult(result: ModelResult): z.infer<typeof wireModelResult>
     execution_time_ms: result.executionTimeMs,
     usage: result.usage && toWireUsage(result.usage),
   };
+}
+
+/** Strategies are code, whose keys are in camelCase. Values are as they are: they may be anybody's. */
+function inSnakeCase(data: Readonly<Record<string, unknown>>): Record<string, unknown> {
+  const snake = (key: string): string => key.replace(/(?<=[a-z0-9])[A-Z]/g, (letter) => `_${letter.toLowerCase()}`);
+  return Object.fromEntries(Object.entries(data).map(([key, value]) => [snake(key), value]));
 }
