@@ -238,10 +238,12 @@ function checkOrchestrations(kinds: Kinds, config: TuttiConfig, issue: Report): 
     report(parsed, ['orchestrations', name], issue);
     if (parsed.success) members.set(name, definition.describe(parsed.data as never).members);
   }
-  for (const cycle of findCycles(members, config.aliases)) {
+  const { cycles, more } = findCycles(members, config.aliases);
+  for (const cycle of cycles) {
     const [name = ''] = cycle;
     issue([members.has(name) ? 'orchestrations' : 'aliases', name], `these call each other without end: ${cycle.join(' → ')}`);
   }
+  if (more > 0) issue(['orchestrations'], `and ${more} more that call each other without end`);
   return members;
 }
 

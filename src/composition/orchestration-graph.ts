@@ -4,16 +4,28 @@ import { nearest } from '../lib/nearest.ts';
 
 type Aliases = Readonly<Record<string, string | readonly string[]>>;
 
-/** The cycles, each as the names along it (the first name again at the end). Of entangled ones those that one walk meets. */
-export function findCycles(members: ReadonlyMap<string, readonly string[]>, aliases: Aliases): string[][] {
+export interface Cycles {
+  /** The names along each (the first name again at the end), the shortest first, twenty at most. */
+  readonly cycles: readonly (readonly string[])[];
+  /** How many more there are. */
+  readonly more: number;
+}
+
+/** What a person can look through. A few hundred that all call each other have thousands. */
+const MOST_CYCLES = 20;
+
+/** Of entangled cycles those that one walk meets. */
+export function findCycles(members: ReadonlyMap<string, readonly string[]>, aliases: Aliases): Cycles {
   const cycles: string[][] = [];
+  let found = 0;
   const done = new Set<string>();
   const path: string[] = [];
   const visit = (name: string): void => {
     if (done.has(name)) return;
     const seen = path.indexOf(name);
     if (seen >= 0) {
-      cycles.push([...path.slice(seen), name]);
+      found++;
+      keepShortest(cycles, path, seen);
       return;
     }
     path.push(name);
@@ -22,7 +34,16 @@ export function findCycles(members: ReadonlyMap<string, readonly string[]>, alia
     done.add(name);
   };
   for (const name of [...members.keys(), ...Object.keys(aliases)]) visit(name);
-  return cycles;
+  return { cycles, more: found - cycles.length };
+}
+
+/** Of those of one length the ones that were met first. */
+function keepShortest(cycles: string[][], path: readonly string[], from: number): void {
+  const longer = cycles.findIndex((cycle) => cycle.length > path.length - from + 1);
+  const place = longer < 0 ? cycles.length : longer;
+  if (place >= MOST_CYCLES) return;
+  cycles.splice(place, 0, [...path.slice(from), path[from] ?? '']);
+  cycles.length = Math.min(cycles.length, MOST_CYCLES);
 }
 
 /** Somewhere in the config a model is named. */

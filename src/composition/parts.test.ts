@@ -130,14 +130,23 @@ describe('the graph of orchestrations', () => {
     ['c', ['a']],
   ]);
   it('finds a cycle, also through an alias', () => {
-    expect(findCycles(members, { short: 'c' })).toEqual([['a', 'b', 'short', 'c', 'a']]);
-    expect(findCycles(members, { short: 'x:2' })).toEqual([]);
+    expect(findCycles(members, { short: 'c' })).toEqual({ cycles: [['a', 'b', 'short', 'c', 'a']], more: 0 });
+    expect(findCycles(members, { short: 'x:2' })).toEqual({ cycles: [], more: 0 });
   });
 
-  it('finds each cycle, also those of aliases alone', () => {
+  it('finds each cycle, also those of aliases alone, and gives the shortest first', () => {
     const two = new Map([...members, ['self', ['self', 'x:1']]]);
     const aliases = { short: 'c', here: ['x:1', 'there'], there: 'here' };
-    expect(findCycles(two, aliases).map((cycle) => cycle.join(' '))).toEqual(['a b short c a', 'self self', 'here there here']);
+    const { cycles } = findCycles(two, aliases);
+    expect(cycles.map((cycle) => cycle.join(' '))).toEqual(['self self', 'here there here', 'a b short c a']);
+  });
+
+  it('gives twenty cycles of very many, and says how many more there are', () => {
+    const names = Array.from({ length: 100 }, (_unused, i) => `o${i}`);
+    const { cycles, more } = findCycles(new Map(names.map((name) => [name, names])), {});
+    // Each calls itself and all before it.
+    expect([cycles.length, more]).toEqual([20, 5050 - 20]);
+    expect(cycles.every(([from, to, ...rest]) => from === to && rest.length === 0)).toBe(true);
   });
 
   it('knows which targets cannot exist', () => {
