@@ -70,7 +70,13 @@ describe('retention', () => {
     storage.write((db) => {
       for (const id of ['old00000', 'new00000']) insertJournal(db, id, { question: 'why?', journal: '{}' });
       for (const days of [29, 31])
-        db.run('INSERT INTO conversations VALUES (?, ?, ?, ?)', `c${days}`, 'local', clock.now() - days * DAY, '{}');
+        db.run(
+          'INSERT INTO conversations (id, principal, changed_at, state) VALUES (?, ?, ?, ?)',
+          `c${days}`,
+          'local',
+          clock.now() - days * DAY,
+          '{}',
+        );
     });
     using _ = begin({});
     clock.advance(MINUTE);
@@ -81,7 +87,13 @@ describe('retention', () => {
   it('keeps no more conversations than runs', () => {
     storage.write((db) => {
       for (let i = 0; i < 500; i++)
-        db.run('INSERT INTO conversations VALUES (?, ?, ?, ?)', `c${i}`, 'local', clock.now() + i, '{}');
+        db.run(
+          'INSERT INTO conversations (id, principal, changed_at, state) VALUES (?, ?, ?, ?)',
+          `c${i}`,
+          'local',
+          clock.now() + i,
+          '{}',
+        );
     });
     using _ = begin({ maxRuns: 30 });
     clock.advance(MINUTE);

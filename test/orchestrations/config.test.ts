@@ -54,6 +54,11 @@ describe('an orchestration that cannot work is refused', () => {
     ],
     ['an orchestration of itself', '  a: { strategy: fallback, members: [a] }\n', /a → a/],
     [
+      'more cycles than one can look through',
+      Array.from({ length: 23 }, (_unused, i) => `  o${i}: { strategy: fallback, members: [o${i}] }\n`).join(''),
+      /o19 → o19\n.*orchestrations: and 3 more that call each other without end/,
+    ],
+    [
       'an empty panel',
       '  p: { strategy: consensus, members: [] }\n',
       /FILE:3:\d+ orchestrations\.p\.members: a consensus needs at least one member/,
