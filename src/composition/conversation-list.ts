@@ -20,6 +20,7 @@ export interface ConversationSummary extends Readonly<StoredSummary> {
   readonly changedAt: number;
 }
 
+/** Which page of the list. */
 export interface ConversationListQuery {
   /** Conversations a page, 1 to 1000. Default 100. */
   readonly limit?: number | undefined;
@@ -29,6 +30,7 @@ export interface ConversationListQuery {
   readonly viewer?: Principal | undefined;
 }
 
+/** A page of the list, the conversation that changed last first. */
 export interface ConversationPage {
   /** The one that changed last first. */
   readonly conversations: readonly ConversationSummary[];
