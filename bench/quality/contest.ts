@@ -1,8 +1,9 @@
 /** The embedded models and orchestrations of them on the same questions. Everything that is tuned is tuned on other ones. */
-import { measure } from '../../src/eval/measure.ts';
+import { calibrate as applyCalibration } from '../../src/answers/calibration.ts';
+import { measure, type Measured } from '../../src/eval/measure.ts';
 import type { EvalItem } from '../../src/eval/items.ts';
 import { summarize, type Row } from '../../src/eval/summary.ts';
-import type { TargetTrials } from '../../src/eval/evaluate.ts';
+import type { TargetTrials, Trial } from '../../src/eval/evaluate.ts';
 import type { InlineOrchestration } from '../../src/contracts/library.ts';
 import { progress } from '../harness/report.ts';
 import { choosePlan, type Plan, type Try } from './thresholds.ts';
@@ -47,8 +48,40 @@ export async function contest(stage: Stage, questions: Questions, only: RegExp):
   const all = Object.entries({ ...orchestrations(handoff), 'arbiter over minis': arbiterOverMinis(stage) }).filter(([name]) =>
     only.test(name),
   );
-  const trials = await stage.ask({ ...singles, ...Object.fromEntries(all) }, questions.test);
+  const asked = await stage.ask({ ...singles, ...Object.fromEntries(all) }, questions.test);
+  const panels = all.filter(([name]) => PANEL.test(name));
+  const calibrations = await calibrationsOf(stage, Object.fromEntries(panels), questions.calibration);
+  const trials = asked.map((each) => calibratedBy(calibrations, each));
   return { ...summarize(trials, stage.facts), handoff, trials };
+}
+
+type Calibration = NonNullable<Measured['calibration']>;
+/** Agreement says less of the share of right answers than a model's own scores do: it must be calibrated by itself. */
+export const PANEL = /^consensus/;
+
+/** As `tutti eval --save` keeps them of orchestrations that have a name. */
+async function calibrationsOf(
+  stage: Stage,
+  panels: Readonly<Record<string, Contestant>>,
+  items: readonly EvalItem[],
+): Promise<ReadonlyMap<string, Calibration>> {
+  const calibrations = new Map<string, Calibration>();
+  for (const each of await stage.ask(panels, items)) {
+    const calibration = measure(each)?.calibration;
+    if (calibration !== undefined) calibrations.set(each.target.name, calibration);
+  }
+  return calibrations;
+}
+
+function calibratedBy(calibrations: ReadonlyMap<string, Calibration>, { target, trials, ms }: TargetTrials): TargetTrials {
+  const calibration = calibrations.get(target.name);
+  if (calibration === undefined) return { target, trials, ms };
+  const mapped = trials.map((trial): Trial => {
+    const { reply } = trial;
+    if (reply?.confidence?.method !== calibration.method) return trial;
+    return { ...trial, reply: { ...reply, confidence: applyCalibration(calibration.map, reply.confidence) } };
+  });
+  return { target, trials: mapped, ms };
 }
 
 /** How often each is right: by this votes are weighted. */

@@ -1,7 +1,7 @@
 /** The figures that are held against targets, from those of the contest. */
 import type { Row } from '../../src/eval/summary.ts';
 import { single, type Figure, type Target } from '../harness/report.ts';
-import type { Contest } from './contest.ts';
+import { PANEL, type Contest } from './contest.ts';
 
 /** A figure is left out when a row that it needs was not asked for. */
 export function goalsOf({ rows }: Pick<Contest, 'rows'>): Figure[] {
@@ -46,8 +46,8 @@ function ratio(name: string, ours: number | null | undefined, theirs: number | n
   return ours == null || theirs == null ? null : { ...single(name, 'ratio', ours / theirs), target };
 }
 
-/** Of the single models: their confidence is what was calibrated. */
+/** Of those whose confidence was calibrated: the single models and the panels. */
 function calibrationOf({ target, confidence }: Row): Figure[] {
-  if (target.kind !== 'model' || confidence === null) return [];
+  if (confidence === null || (target.kind !== 'model' && !PANEL.test(target.name))) return [];
   return [{ ...single(`ECE of ${target.name}`, 'error', confidence.ece), target: { atMost: 0.08 } }];
 }
